@@ -1,0 +1,1 @@
+//! Protocol-neutral operations: append, read, topics, groups, configuration, delayed operations.

@@ -1,0 +1,1 @@
+//! One partition on one disk: segments, indexes, epochs, producers, recovery, retention, sync.

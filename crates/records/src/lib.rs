@@ -1,0 +1,1 @@
+//! Record batches: views over bytes, checksums, compression with caps. No I/O.

@@ -1,0 +1,1 @@
+//! A partition as leader: in-sync replicas, high watermark, epochs, fencing.

@@ -1,0 +1,3 @@
+//! The `walser` binary: configuration, wiring, start and stop order, and the command line.
+
+fn main() {}

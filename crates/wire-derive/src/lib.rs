@@ -1,0 +1,1 @@
+//! Derives Kafka encoding and decoding from struct attributes.

@@ -1,0 +1,1 @@
+//! Kafka frames and messages: the struct is the schema. No I/O.

@@ -1,0 +1,3 @@
+//! Automation behind `cargo xtask`.
+
+fn main() {}
