@@ -1,0 +1,287 @@
+//! Files and folders.
+//!
+//! What a crash leaves: bytes written but not synced may be lost, in part and in any order; a name
+//! created, renamed or removed is certain only after [`Disk::sync_dir`] of its folder. The simulated
+//! twin ([`crate::sim::SimDisk`]) takes both away as harshly as a real disk may.
+
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must exist; only read.
+    Read,
+    /// It must exist; read and write.
+    Write,
+    /// Created when missing; read and write.
+    Create,
+    /// It must not exist; read and write.
+    CreateNew,
+}
+
+/// A name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirEntry {
+    /// The name, without its folder.
+    pub name: String,
+    /// Whether it is a folder itself.
+    pub is_dir: bool,
+}
+
+/// Room on the file system that holds a path, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// The whole file system.
+    pub total: u64,
+    /// What this process may still use.
+    pub available: u64,
+}
+
+/// Keeps an exclusive lock until dropped.
+pub type Lock = Box<dyn Send + Sync>;
+
+/// A file system.
+pub trait Disk: Send + Sync + Debug {
+    /// Opens or creates a file.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    /// Creates a folder and those above it; it may exist.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Makes created, renamed and removed names in a folder durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file or folder another name, replacing a file there at once.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file; open handles go on reading it.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder and everything in it.
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// The names in a folder, sorted.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Whether the path names anything.
+    fn exists(&self, path: &Path) -> bool;
+    /// Locks a file against other processes, without waiting; created when missing.
+    /// `ErrorKind::WouldBlock` says that another process has it.
+    fn lock(&self, path: &Path) -> io::Result<Lock>;
+    /// Room left where `path` lies.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// An open file. Positions are bytes from its start.
+pub trait File: Send + Sync + Debug {
+    /// Its length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether it holds no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Reads at most `bytes.len()`; 0 means the end.
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes all parts one after the other, as one system call where the kernel allows.
+    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// Makes the content, and the length needed to read it, durable.
+    fn sync_data(&self) -> io::Result<()>;
+    /// Cuts or extends with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Reserves blocks without changing the length; a file system that cannot is no error.
+    fn allocate(&self, position: u64, len: u64) -> io::Result<()>;
+    /// The descriptor, where there is one, for sending from the file.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl dyn File + '_ {
+    /// Reads exactly `bytes.len()` or fails with `UnexpectedEof`.
+    pub fn read_exact_at(&self, mut bytes: &mut [u8], mut position: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.read_at(bytes, position) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    bytes = &mut bytes[read..];
+                    position += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl dyn Disk + '_ {
+    /// A whole file, up to `bytes_max`; longer is an error and not an allocation.
+    pub fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let file = self.open(path, OpenMode::Read)?;
+        let len = file.len()?;
+        if len > bytes_max {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("{} holds {len} bytes, at most {bytes_max} expected", path.display()),
+            ));
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Replaces a file so that a crash leaves the old content or the new, never a mixture:
+    /// written beside it, synced, renamed, and the folder synced.
+    pub fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let beside = PathBuf::from(format!("{}.tmp", path.display()));
+        let file = self.open(&beside, OpenMode::Create)?;
+        file.set_len(0)?;
+        file.write_all_at(&[IoSlice::new(content)], 0)?;
+        file.sync_data()?;
+        self.rename(&beside, path)?;
+        match path.parent() {
+            Some(folder) => self.sync_dir(folder),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The machine's file systems.
+#[derive(Debug)]
+pub struct SystemDisk;
+
+#[derive(Debug)]
+struct SystemFile(std::fs::File);
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+impl Disk for SystemDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => &mut options,
+            OpenMode::Write => options.write(true),
+            OpenMode::Create => options.write(true).create(true).truncate(false),
+            OpenMode::CreateNew => options.write(true).create_new(true),
+        };
+        Ok(Arc::new(SystemFile(options.open(path)?)))
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::File::open(path)?.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            entries.push(DirEntry {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                is_dir: entry.file_type()?.is_dir(),
+            });
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Lock> {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            total: stat.f_blocks.saturating_mul(stat.f_frsize),
+            available: stat.f_bavail.saturating_mul(stat.f_frsize),
+        })
+    }
+}
+
+impl File for SystemFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.0, bytes, position)
+    }
+
+    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let total: usize = parts.iter().map(|part| part.len()).sum();
+        let mut written = 0;
+        while written < total {
+            // After a short write, what is left is sliced anew; the first call takes all as it is.
+            let result = if written == 0 {
+                rustix::io::pwritev(&self.0, parts, position)
+            } else {
+                let rest = rest_of(parts, written);
+                rustix::io::pwritev(&self.0, &rest, position + written as u64)
+            };
+            match result {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => written += more,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, position: u64, len: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, position, len) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+}
+
+/// What is left of `parts` after their first `skip` bytes.
+fn rest_of<'a>(parts: &'a [IoSlice<'a>], mut skip: usize) -> Vec<IoSlice<'a>> {
+    let mut rest = Vec::with_capacity(parts.len());
+    for part in parts {
+        if skip >= part.len() {
+            skip -= part.len();
+        } else {
+            rest.push(IoSlice::new(&part[skip..]));
+            skip = 0;
+        }
+    }
+    rest
+}
