@@ -292,13 +292,11 @@ pub fn check_records(bytes: &[u8], header: &BatchHeader) -> Result<RecordsSummar
         without_key: 0,
     };
     let mut records = Records::new(bytes, count);
-    let mut index = 0;
-    for record in records.by_ref() {
+    for (index, record) in (0_i32..).zip(records.by_ref()) {
         let record = record?;
         if record.offset_delta != index {
             return Err(RecordError::BadOffsetDelta { index, delta: record.offset_delta });
         }
-        index += 1;
         let timestamp = record.timestamp(header);
         summary.min_timestamp = summary.min_timestamp.min(timestamp);
         if timestamp > summary.max_timestamp {
