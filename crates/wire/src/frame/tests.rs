@@ -1,0 +1,1 @@
+//! Headers and whole frames, byte by byte.

@@ -1,0 +1,1 @@
+//! Every message in every version: round trips, sizes, and hostile bytes.
