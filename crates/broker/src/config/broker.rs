@@ -15,7 +15,7 @@ use super::topic::TopicConfig;
 use super::value;
 
 /// What a broker runs with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokerConfig {
     /// `node.id`.
     pub node_id: i32,
@@ -46,8 +46,6 @@ pub struct BrokerConfig {
     pub fetch_max_bytes: usize,
     /// `max.incremental.fetch.session.cache.slots`.
     pub max_incremental_fetch_session_cache_slots: usize,
-    /// `max.request.partition.size.limit`.
-    pub max_request_partition_size_limit: usize,
     /// `connections.max.idle.ms`; `None` keeps idle connections.
     pub connections_max_idle_ms: Option<u64>,
     /// `max.connections`.
@@ -120,7 +118,6 @@ impl BrokerConfig {
             fetch_max_bytes: read.size("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: read
                 .size("max.incremental.fetch.session.cache.slots"),
-            max_request_partition_size_limit: read.size("max.request.partition.size.limit"),
             connections_max_idle_ms: u64::try_from(read.long("connections.max.idle.ms")).ok(),
             max_connections: read.size("max.connections"),
             max_connections_per_ip: read.size("max.connections.per.ip"),
@@ -273,7 +270,7 @@ impl Reader<'_> {
         self.parsed(name)
     }
 
-    fn ms(self, name: &str) -> u64 {
+    pub(super) fn ms(self, name: &str) -> u64 {
         self.parsed(name)
     }
 

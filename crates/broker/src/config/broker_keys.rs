@@ -55,14 +55,6 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     )
     .live(),
     ConfigKey::broker(
-        "compression.lz4.level",
-        Int,
-        Some("9"),
-        Range(1, 17),
-        "Default of the topic setting compression.lz4.level.",
-    )
-    .live(),
-    ConfigKey::broker(
         "compression.type",
         Text,
         Some("producer"),
@@ -329,14 +321,6 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
         Range(0, INT_MAX),
         "How many incremental fetch sessions are remembered; a client without one sends its whole list of partitions each time.",
     ),
-    ConfigKey::broker(
-        "max.request.partition.size.limit",
-        Int,
-        Some("2000"),
-        Range(1, INT_MAX),
-        "The most partitions one DescribeTopicPartitions reply lists before it gives a cursor to go on from.",
-    )
-    .low(),
     ConfigKey::broker(
         "message.max.bytes",
         Int,

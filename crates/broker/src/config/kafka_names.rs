@@ -27,6 +27,7 @@ pub(super) static BROKER_NAMES: &[&str] = &[
     "broker.id",
     "broker.session.timeout.ms",
     "client.quota.callback.class",
+    "compression.lz4.level",
     "config.providers",
     "connection.failed.authentication.delay.ms",
     "connections.max.reauth.ms",
@@ -136,6 +137,7 @@ pub(super) static BROKER_NAMES: &[&str] = &[
     "log.roll.jitter.ms",
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
+    "max.request.partition.size.limit",
     "metadata.log.dir",
     "metadata.log.max.record.bytes.between.snapshots",
     "metadata.log.max.snapshot.interval.ms",
@@ -307,6 +309,7 @@ pub(super) static BROKER_NAMES: &[&str] = &[
 
 #[rustfmt::skip]
 pub(super) static TOPIC_NAMES: &[&str] = &[
+    "compression.lz4.level",
     "delete.retention.ms",
     "flush.messages",
     "flush.ms",

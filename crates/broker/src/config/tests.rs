@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use log::{Cleanup, Compression, Durability};
+use records::Codec;
+
 use super::error::At;
 use super::*;
 
@@ -87,11 +90,12 @@ fn defaults_are_the_promised_ones() {
     let config = BrokerConfig::default();
     assert_eq!(config.listeners[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
     assert_eq!(config.advertised_listeners, config.listeners);
-    assert_eq!(config.topic_defaults.durability, Durability::Fsync);
-    assert_eq!(config.topic_defaults.retention_ms, Some(7 * 24 * 3_600_000));
-    assert_eq!(config.topic_defaults.retention_bytes, None);
-    assert_eq!(config.topic_defaults.message_timestamp_before_max_ms, None);
-    assert_eq!(config.topic_defaults.message_timestamp_after_max_ms, Some(3_600_000));
+    assert_eq!(config.topic_defaults.log.durability, Durability::Fsync);
+    assert_eq!(config.topic_defaults.log.retention_ms, Some(7 * 24 * 3_600_000));
+    assert_eq!(config.topic_defaults.log.retention_bytes, None);
+    assert_eq!(config.topic_defaults.log.timestamp_before_max_ms, u64::MAX >> 1);
+    assert_eq!(config.topic_defaults.log.timestamp_after_max_ms, 3_600_000);
+    assert_eq!(config.topic_defaults.log, log::LogConfig::default());
     assert_eq!(config.offsets_retention_ms, 7 * 24 * 3_600_000);
     assert!(!config.topic_defaults.unclean_leader_election_enable);
 }
@@ -140,12 +144,12 @@ fn other_environment_variables_are_left_alone() {
 
 #[test]
 fn retention_units_win_in_kafkas_order() {
-    let retention = |assignments: &[&str]| broker(assignments).topic_defaults.retention_ms;
+    let retention = |assignments: &[&str]| broker(assignments).topic_defaults.log.retention_ms;
     assert_eq!(retention(&["log.retention.hours=2"]), Some(7_200_000));
     assert_eq!(retention(&["log.retention.hours=2", "log.retention.minutes=1"]), Some(60_000));
     assert_eq!(retention(&["log.retention.minutes=1", "log.retention.ms=5"]), Some(5));
     assert_eq!(retention(&["log.retention.hours=-1"]), None);
-    assert_eq!(broker(&["log.roll.hours=1"]).topic_defaults.segment_ms, 3_600_000);
+    assert_eq!(broker(&["log.roll.hours=1"]).topic_defaults.log.segment_ms, 3_600_000);
 }
 
 #[test]
@@ -160,15 +164,15 @@ fn topic_overrides_win_over_the_broker() {
         ]),
     )
     .unwrap();
-    assert_eq!(topic.retention_ms, None);
-    assert_eq!(topic.cleanup, CleanupPolicy { delete: true, compact: true });
-    assert_eq!(topic.durability, Durability::Relaxed);
-    assert_eq!(topic.compression, TopicCompression::Zstd(3));
+    assert_eq!(topic.log.retention_ms, None);
+    assert_eq!(topic.log.cleanup, Cleanup { delete: true, compact: true });
+    assert_eq!(topic.log.durability, Durability::Relaxed);
+    assert_eq!(topic.log.compression, Compression::Codec(Codec::Zstd, Some(3)));
     assert_eq!(TopicConfig::resolve(&config, &map(&[])).unwrap(), config.topic_defaults);
     let gzip = map(&[("compression.type", "gzip")]);
     assert_eq!(
-        TopicConfig::resolve(&config, &gzip).unwrap().compression,
-        TopicCompression::Gzip(None)
+        TopicConfig::resolve(&config, &gzip).unwrap().log.compression,
+        Compression::Codec(Codec::Gzip, None)
     );
     let error = TopicConfig::resolve(&config, &map(&[("retention.ms", "-2")])).unwrap_err();
     assert_eq!(
@@ -306,9 +310,9 @@ fn toml_tables_join_with_dots() {
     assert_eq!(settings.explicit("log.retention.ms")[0].source.to_string(), "w.toml:8");
     let config = BrokerConfig::from_settings(settings).unwrap();
     assert_eq!((config.node_id, config.max_connections_per_ip), (3, 9));
-    assert_eq!(config.topic_defaults.durability, Durability::Relaxed);
-    assert_eq!(config.topic_defaults.retention_ms, None);
-    assert!(config.topic_defaults.cleanup.compact);
+    assert_eq!(config.topic_defaults.log.durability, Durability::Relaxed);
+    assert_eq!(config.topic_defaults.log.retention_ms, None);
+    assert!(config.topic_defaults.log.cleanup.compact);
     let complaints =
         |file: &str| Settings::new().add_file("w.toml", Format::Toml, file)[0].to_string();
     assert_eq!(
@@ -372,7 +376,7 @@ fn topics_are_described_with_their_sources() {
         config.with_dynamic(&map(&[("log.segment.bytes", "1048576")]), &map(&[])).unwrap();
     let found = topic_described(&changed, &[], "segment.bytes");
     assert_eq!((found.value.as_deref(), found.source.kafka_number()), (Some("1048576"), 3));
-    assert_eq!(changed.topic_defaults.segment_bytes, 1_048_576);
+    assert_eq!(changed.topic_defaults.log.segment_bytes, 1_048_576);
 }
 
 #[test]

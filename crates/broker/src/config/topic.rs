@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use log::{Cleanup, Compression, Durability, LogConfig};
+use records::{Codec, TimestampType};
+
 use super::TOPIC_KEYS;
-use super::broker::{BrokerConfig, has_item, topic_default};
+use super::broker::{BrokerConfig, Reader, has_item, topic_default};
 use super::error::{At, ConfigError};
 use super::key::{self, Scope};
 use super::settings::Settings;
@@ -14,83 +17,13 @@ use super::value;
 /// Said wherever a compacted topic is shown, until compaction is built.
 pub const UNCOMPACTED_NOTE: &str = "compaction is not built yet: every record is kept";
 
-/// What happens to old records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CleanupPolicy {
-    /// Segments are dropped when their retention has passed.
-    pub delete: bool,
-    /// Older records of a key give way to newer ones.
-    pub compact: bool,
-}
-
-/// Whose clock stamps records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's.
-    CreateTime,
-    /// The broker's.
-    LogAppendTime,
-}
-
-/// How batches are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TopicCompression {
-    /// As they came.
-    Producer,
-    /// Not compressed.
-    Uncompressed,
-    /// With gzip; `None` is its own default level.
-    Gzip(Option<i32>),
-    /// With snappy.
-    Snappy,
-    /// With lz4 at a level.
-    Lz4(i32),
-    /// With zstd at a level.
-    Zstd(i32),
-}
-
-/// What an acknowledgement means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// On stable storage.
-    Fsync,
-    /// In the page cache.
-    Relaxed,
-}
-
 /// What a topic runs with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
-    /// `cleanup.policy`.
-    pub cleanup: CleanupPolicy,
-    /// `compression.type` with its level.
-    pub compression: TopicCompression,
-    /// `durability`.
-    pub durability: Durability,
-    /// `file.delete.delay.ms`.
-    pub file_delete_delay_ms: u64,
-    /// `index.interval.bytes`.
-    pub index_interval_bytes: u64,
-    /// `max.message.bytes`.
-    pub max_message_bytes: u64,
-    /// `message.timestamp.after.max.ms`; `None` sets no bound.
-    pub message_timestamp_after_max_ms: Option<u64>,
-    /// `message.timestamp.before.max.ms`; `None` sets no bound.
-    pub message_timestamp_before_max_ms: Option<u64>,
-    /// `message.timestamp.type`.
-    pub message_timestamp_type: TimestampType,
+    /// What its logs need to know.
+    pub log: LogConfig,
     /// `min.insync.replicas`.
     pub min_insync_replicas: i32,
-    /// `retention.bytes`; `None` sets no limit.
-    pub retention_bytes: Option<u64>,
-    /// `retention.ms`; `None` keeps records for ever.
-    pub retention_ms: Option<u64>,
-    /// `segment.bytes`.
-    pub segment_bytes: u64,
-    /// `segment.index.bytes`.
-    pub segment_index_bytes: u64,
-    /// `segment.ms`.
-    pub segment_ms: u64,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election_enable: bool,
 }
@@ -134,44 +67,49 @@ impl TopicConfig {
             Err(_) => unreachable!("{name} was checked to be a number"),
         };
         let int = |name: &str| i32::try_from(long(name)).unwrap_or(i32::MAX);
+        let bytes = |name: &str| u32::try_from(long(name)).unwrap_or_default();
         let limit = |name: &str| u64::try_from(long(name)).ok();
-        let bound = |name: &str| limit(name).filter(|ms| *ms != i64::MAX.unsigned_abs());
-        let count = |name: &str| limit(name).unwrap_or_default();
+        let ms = |name: &str| limit(name).unwrap_or_default();
+        let compression = match text("compression.type") {
+            "uncompressed" => Compression::Codec(Codec::None, None),
+            "gzip" => {
+                let level = int("compression.gzip.level");
+                Compression::Codec(Codec::Gzip, (level != -1).then_some(level))
+            }
+            "snappy" => Compression::Codec(Codec::Snappy, None),
+            "lz4" => Compression::Codec(Codec::Lz4, None),
+            "zstd" => Compression::Codec(Codec::Zstd, Some(int("compression.zstd.level"))),
+            _ => Compression::Producer,
+        };
         TopicConfig {
-            cleanup: CleanupPolicy {
-                delete: has_item(text("cleanup.policy"), "delete"),
-                compact: has_item(text("cleanup.policy"), "compact"),
-            },
-            compression: match text("compression.type") {
-                "uncompressed" => TopicCompression::Uncompressed,
-                "gzip" => {
-                    let level = int("compression.gzip.level");
-                    TopicCompression::Gzip((level != -1).then_some(level))
-                }
-                "snappy" => TopicCompression::Snappy,
-                "lz4" => TopicCompression::Lz4(int("compression.lz4.level")),
-                "zstd" => TopicCompression::Zstd(int("compression.zstd.level")),
-                _ => TopicCompression::Producer,
-            },
-            durability: match text("durability") {
-                "relaxed" => Durability::Relaxed,
-                _ => Durability::Fsync,
-            },
-            file_delete_delay_ms: count("file.delete.delay.ms"),
-            index_interval_bytes: count("index.interval.bytes"),
-            max_message_bytes: count("max.message.bytes"),
-            message_timestamp_after_max_ms: bound("message.timestamp.after.max.ms"),
-            message_timestamp_before_max_ms: bound("message.timestamp.before.max.ms"),
-            message_timestamp_type: match text("message.timestamp.type") {
-                "LogAppendTime" => TimestampType::LogAppendTime,
-                _ => TimestampType::CreateTime,
+            log: LogConfig {
+                segment_bytes: bytes("segment.bytes"),
+                segment_ms: ms("segment.ms"),
+                segment_index_bytes: bytes("segment.index.bytes"),
+                index_interval_bytes: bytes("index.interval.bytes"),
+                retention_ms: limit("retention.ms"),
+                retention_bytes: limit("retention.bytes"),
+                cleanup: Cleanup {
+                    delete: has_item(text("cleanup.policy"), "delete"),
+                    compact: has_item(text("cleanup.policy"), "compact"),
+                },
+                timestamp_type: match text("message.timestamp.type") {
+                    "LogAppendTime" => TimestampType::LogAppendTime,
+                    _ => TimestampType::CreateTime,
+                },
+                timestamp_before_max_ms: ms("message.timestamp.before.max.ms"),
+                timestamp_after_max_ms: ms("message.timestamp.after.max.ms"),
+                max_message_bytes: bytes("max.message.bytes"),
+                compression,
+                file_delete_delay_ms: ms("file.delete.delay.ms"),
+                durability: match text("durability") {
+                    "relaxed" => Durability::Relaxed,
+                    _ => Durability::Fsync,
+                },
+                producer_id_expiration_ms: Reader { settings }.ms("producer.id.expiration.ms"),
+                ..LogConfig::default()
             },
             min_insync_replicas: int("min.insync.replicas"),
-            retention_bytes: limit("retention.bytes"),
-            retention_ms: limit("retention.ms"),
-            segment_bytes: count("segment.bytes"),
-            segment_index_bytes: count("segment.index.bytes"),
-            segment_ms: count("segment.ms"),
             unclean_leader_election_enable: text("unclean.leader.election.enable") == "true",
         }
     }

@@ -35,13 +35,6 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "The level when compression.type is gzip.",
     ),
     ConfigKey::topic(
-        "compression.lz4.level",
-        Int,
-        Range(1, 17),
-        &[same("compression.lz4.level")],
-        "The level when compression.type is lz4.",
-    ),
-    ConfigKey::topic(
         "compression.type",
         Text,
         OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
