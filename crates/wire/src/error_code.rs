@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+#[cfg(test)]
+mod tests;
+
 macro_rules! error_codes {
     ($($(#[$attribute:meta])? $number:literal, $variant:ident, $name:literal, $retriable:literal, $message:literal;)*) => {
         /// What a response says went wrong.

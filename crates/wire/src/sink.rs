@@ -8,6 +8,9 @@ use smallvec::SmallVec;
 
 use crate::payload::{Piece, gather};
 
+#[cfg(test)]
+mod tests;
+
 /// Shared bytes shorter than this are copied into the buffer around them: one more element in a
 /// vectored write costs about as much as copying a kilobyte.
 pub const SHARE_MIN: usize = 1024;

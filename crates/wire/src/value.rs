@@ -14,6 +14,9 @@ use crate::reader::Reader;
 use crate::sink::{Counter, Sink};
 use crate::text::Str;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest text, whichever way its length is written.
 const TEXT_LEN_MAX: usize = 0x7fff;
 
