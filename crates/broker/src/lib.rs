@@ -1,3 +1,29 @@
 //! Protocol-neutral operations: append, read, topics, groups, configuration, delayed operations.
+//!
+//! [`Broker`] ties one node together: the metadata quorum, the log folder, the partitions this node
+//! leads, its groups. Front ends call it; it knows none of them. State machines live in the layers
+//! below; what is here wires them and reacts to the metadata.
 
+pub mod append;
+mod apply;
+#[expect(clippy::module_inception, reason = "the crate's one type is the broker")]
+mod broker;
+pub mod budget;
 pub mod config;
+mod configs;
+pub mod error;
+mod groups;
+pub mod limits;
+pub mod offsets;
+mod producer_ids;
+pub mod read;
+mod topic_table;
+mod topics;
+mod upkeep;
+
+pub use broker::{Broker, StartError};
+pub use configs::{AlterRefusal, AlterRequest, RequestedChange, RequestedEdit};
+pub use groups::{Groups, OFFSETS_TOPIC};
+pub use offsets::OffsetRefusal;
+pub use topic_table::{Topic, TopicRef, TopicTable};
+pub use topics::{CreateTopic, GrowTopic, TopicRefusal};

@@ -122,6 +122,15 @@ impl Listener {
 }
 
 impl Stream {
+    /// Whether a read may bring something. A reader asks before it makes room, so that a connection
+    /// that says nothing holds no buffer.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(stream) => stream.poll_read_ready(context),
+            Stream::Simulated(_) => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Sends up to `len` bytes of a file from `position`, from the page cache where the kernel can,
     /// and says how many went.
     pub fn poll_send_file(

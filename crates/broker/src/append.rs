@@ -1,0 +1,56 @@
+//! Appending batches to partitions, and waiting until they are acknowledged.
+
+use std::sync::Arc;
+
+use log::Origin;
+use records::Offset;
+use replication::{AppendRefusal, Appended, Partition};
+use tokio::sync::Notify;
+
+use crate::topic_table::Topic;
+
+/// What the producer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acks {
+    /// Nothing: no answer is sent.
+    None,
+    /// The leader has it, and on stable storage unless the topic is relaxed.
+    Leader,
+    /// Every in-sync replica has it, on stable storage unless the topic is relaxed.
+    All,
+}
+
+/// Appends batches that came from a client, inline.
+pub fn append(
+    topic: &Topic,
+    partition: &Partition,
+    batches: &[u8],
+    acks: Acks,
+) -> Result<Appended, AppendRefusal> {
+    let replicas_min = match acks {
+        Acks::None | Acks::Leader => 0,
+        Acks::All => topic.config().min_insync_replicas,
+    };
+    partition.append(batches, Origin::Client, replicas_min)
+}
+
+/// The log was fenced while somebody waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log failed before the records were on stable storage")]
+pub struct Fenced;
+
+/// Waits until everything below `offset` is acknowledged.
+pub async fn acknowledged(partition: &Arc<Partition>, offset: Offset) -> Result<(), Fenced> {
+    let notify = Arc::new(Notify::new());
+    loop {
+        if partition.high_watermark() >= offset {
+            return Ok(());
+        }
+        if partition.log().is_fenced() {
+            return Err(Fenced);
+        }
+        if let Some(_ticket) = partition.waiters().wait(offset, &notify) {
+            notify.notified().await;
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One node: what it owns, in which order it starts, and in which order it stops.
+//!
+//! Start: the data folder is locked, the metadata quorum replays its log, the broker registers, the
+//! partitions it leads are opened, and from then on the metadata drives ([`crate::apply`]). Nothing
+//! is served before all of that. Stop is the reverse; a process that is killed instead loses nothing
+//! acknowledged, it only starts with a look at the tails of its logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use coordinators::GroupConfig;
+use env::Env;
+use log::{LogDir, LogDirError, Syncer};
+use metadata::{Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError};
+use records::ProducerId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::budget::Budget;
+use crate::config::BrokerConfig;
+use crate::error::{PartitionError, QuorumUnavailable};
+use crate::groups::Groups;
+use crate::producer_ids::ProducerIds;
+use crate::topic_table::{Topic, TopicRef, TopicTable};
+
+/// The folder of the metadata log within the data folder.
+const METADATA_FOLDER: &str = "__cluster_metadata-0";
+
+/// How long an operation waits until this node has reacted to its own change of the metadata.
+const APPLY_WAIT: Duration = Duration::from_secs(30);
+
+/// A running node.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) env: Env,
+    pub(crate) node: NodeId,
+    pub(crate) quorum: Quorum,
+    pub(crate) log_dir: Arc<LogDir>,
+    pub(crate) syncer: Syncer,
+    pub(crate) topics: TopicTable,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) config: ArcSwap<BrokerConfig>,
+    /// The configuration this process was started with, without what was changed since.
+    pub(crate) config_at_start: BrokerConfig,
+    pub(crate) applied: watch::Sender<u64>,
+    producer_ids: ProducerIds,
+    budget: Budget,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    LogDir(#[from] LogDirError),
+    /// The metadata cannot be used.
+    #[error("the cluster metadata cannot be opened: {0}")]
+    Quorum(#[from] QuorumError),
+    /// The metadata refused this broker.
+    #[error("the cluster did not take this broker in: {0}")]
+    Registration(String),
+}
+
+impl Broker {
+    /// Starts a node over its data folder; clients will be sent to `endpoints`.
+    pub async fn start(
+        env: Env,
+        config: BrokerConfig,
+        endpoints: Vec<Endpoint>,
+    ) -> Result<Arc<Broker>, StartError> {
+        let node = NodeId(config.node_id);
+        let log_dir = Arc::new(LogDir::open(&env, &config.log_dir, config.node_id)?);
+        let metadata_folder = config.log_dir.join(METADATA_FOLDER);
+        let quorum =
+            Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
+        let changes = quorum.watch();
+        register(&env, &quorum, &log_dir, &config, endpoints).await?;
+        let broker = Arc::new(Broker {
+            node,
+            syncer: Syncer::start(&env),
+            topics: TopicTable::default(),
+            groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
+            applied: watch::channel(0).0,
+            producer_ids: ProducerIds::default(),
+            budget: Budget::new(config.queued_max_request_bytes as u64),
+            tasks: parking_lot::Mutex::default(),
+            config: ArcSwap::from_pointee(config.clone()),
+            config_at_start: config,
+            env,
+            quorum,
+            log_dir,
+        });
+        let image = broker.quorum.image();
+        broker.take_over_configuration(&image);
+        let opening = broker.clone();
+        let opened = tokio::task::spawn_blocking(move || opening.open_all(&image)).await;
+        opened.map_err(|error| StartError::Registration(error.to_string()))?;
+        let tasks = vec![
+            tokio::spawn(broker.clone().follow_metadata(changes)),
+            tokio::spawn(broker.groups.clone().keep_time()),
+            tokio::spawn(crate::upkeep::run(Arc::downgrade(&broker))),
+        ];
+        *broker.tasks.lock() = tasks;
+        Ok(broker)
+    }
+
+    /// Stops: nothing is appended any more, all logs are synced and closed, and the folder is marked
+    /// as left in order. Front ends have to be stopped before.
+    pub async fn stop(self: Arc<Broker>) {
+        for task in std::mem::take(&mut *self.tasks.lock()) {
+            task.abort();
+            let _ = task.await;
+        }
+        self.quorum.shutdown().await;
+        let broker = self;
+        let _ = tokio::task::spawn_blocking(move || broker.close_logs()).await;
+    }
+
+    fn close_logs(&self) {
+        if let Err(error) = self.log_dir.close() {
+            tracing::error!(%error, "the data folder was not left in order; the next start checks it");
+        }
+    }
+
+    /// The door to the operating system.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<BrokerConfig> {
+        self.config.load_full()
+    }
+
+    /// The metadata as it is now.
+    #[must_use]
+    pub fn image(&self) -> Arc<Image> {
+        self.quorum.image()
+    }
+
+    /// The byte budget of requests and replies in flight.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Consumer groups.
+    #[must_use]
+    pub fn groups(&self) -> &Arc<Groups> {
+        &self.groups
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn log_dir(&self) -> &Arc<LogDir> {
+        &self.log_dir
+    }
+
+    /// A topic that has partitions on this node.
+    pub fn topic(&self, topic: TopicRef<'_>) -> Result<Arc<Topic>, PartitionError> {
+        self.topics.topic(topic).ok_or(match topic {
+            TopicRef::Name(_) => PartitionError::UnknownTopic,
+            TopicRef::Id(_) => PartitionError::UnknownTopicId,
+        })
+    }
+
+    /// Every topic that has partitions on this node, in no order.
+    #[must_use]
+    pub fn topics(&self) -> Vec<Arc<Topic>> {
+        self.topics.topics()
+    }
+
+    /// A producer id nobody had before.
+    pub async fn next_producer_id(&self) -> Result<ProducerId, QuorumUnavailable> {
+        self.producer_ids.next(&self.quorum, self.node).await
+    }
+
+    /// Submits a change of the metadata and waits until this node has reacted to it.
+    pub(crate) async fn submit(&self, operation: Operation) -> Result<Outcome, QuorumUnavailable> {
+        let is_question = operation.is_validation();
+        let outcome = self
+            .quorum
+            .submit(operation)
+            .await
+            .map_err(|error| QuorumUnavailable(error.to_string()))?;
+        if !is_question {
+            let version = self.quorum.image().version();
+            let mut applied = self.applied.subscribe();
+            let reacted = applied.wait_for(|applied| *applied >= version);
+            if env::clock::timeout(APPLY_WAIT, reacted).await.is_none() {
+                tracing::warn!(version, "a change of the metadata is not carried out yet");
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Gives a new cluster its id and makes this process known.
+async fn register(
+    env: &Env,
+    quorum: &Quorum,
+    log_dir: &LogDir,
+    config: &BrokerConfig,
+    endpoints: Vec<Endpoint>,
+) -> Result<(), StartError> {
+    if quorum.image().cluster_id().is_empty() {
+        let cluster_id = log_dir.cluster_id().to_owned();
+        let features = std::collections::BTreeMap::new();
+        quorum.submit(Operation::Bootstrap { cluster_id, features }).await?;
+    }
+    let node = NodeId(config.node_id);
+    let operation = Operation::RegisterBroker {
+        node,
+        incarnation: Uuid::from_bytes(env.random.id()),
+        endpoints,
+        rack: config.broker_rack.clone(),
+        fenced: false,
+    };
+    // The lock on the data folder says that the process registered before is gone.
+    if let Some(before) = quorum.image().broker(node).filter(|before| !before.fenced) {
+        let fence = Operation::FenceBroker { node, epoch: before.epoch };
+        quorum.submit(fence).await?;
+    }
+    match quorum.submit(operation).await? {
+        Outcome::BrokerRegistered(Ok(_)) => Ok(()),
+        Outcome::BrokerRegistered(Err(refusal)) => {
+            Err(StartError::Registration(refusal.to_string()))
+        }
+        other => Err(StartError::Registration(format!("{other:?}"))),
+    }
+}
+
+fn group_config(config: &BrokerConfig) -> GroupConfig {
+    let ms = |ms: i32| Duration::from_millis(ms.max(0).unsigned_abs().into());
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    GroupConfig {
+        session_timeout_min: ms(config.group_min_session_timeout_ms),
+        session_timeout_max: ms(config.group_max_session_timeout_ms),
+        initial_rebalance_delay: ms(config.group_initial_rebalance_delay_ms),
+        group_size_max: count(config.group_max_size),
+        metadata_bytes_max: count(config.offset_metadata_max_bytes),
+        offsets_retention: Duration::from_millis(config.offsets_retention_ms),
+        offsets_check_interval: Duration::from_millis(
+            config.offsets_retention_check_interval_ms,
+        ),
+        ..GroupConfig::default()
+    }
+}
+

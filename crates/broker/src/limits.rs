@@ -1,0 +1,51 @@
+//! Every limit on what a peer can make this broker hold, in one place, with its reason.
+//!
+//! Those an operator may change are configuration keys (`broker::config`) and only named here; the
+//! rest are constants. A limit that is reached is an error to the one who reached it, never a crash.
+
+use std::time::Duration;
+
+// Set by configuration: socket.request.max.bytes (one frame), queued.max.request.bytes (all
+// requests and replies in flight), max.connections, max.connections.per.ip,
+// connections.max.idle.ms, message.max.bytes, fetch.max.bytes,
+// max.incremental.fetch.session.cache.slots, group.max.size, offset.metadata.max.bytes.
+
+/// A frame that has begun must bring this many bytes in each [`FRAME_PROGRESS_PERIOD`]: 4 KiB/s is
+/// slower than any client that is alive, and holds a half-open connection for seconds, not minutes.
+pub const FRAME_PROGRESS_BYTES: usize = 40 * 1024;
+
+/// How often progress is looked at.
+pub const FRAME_PROGRESS_PERIOD: Duration = Duration::from_secs(10);
+
+/// A reader that takes nothing of a waiting reply for this long is cut: it holds memory others need.
+pub const READER_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes a connection may buffer before they count in the byte budget: a small request costs no
+/// accounting, and 10,000 connections with half a request each stay under 160 MB.
+pub const FREE_INPUT_BYTES: usize = 16 * 1024;
+
+/// Requests of one connection that may wait for durability at once. Clients keep five in flight;
+/// this leaves room for the ones that keep more, and bounds what a connection can park.
+pub const PIPELINE_REQUESTS_MAX: usize = 64;
+
+/// In-memory reply bytes of one connection beyond which its next request is not looked at.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Partitions named in one DescribeTopicPartitions reply, Kafka's own page limit.
+pub const DESCRIBE_PARTITIONS_MAX: usize = 2000;
+
+/// Partitions one request may create: each costs files and metadata records.
+pub const CREATE_PARTITIONS_MAX: usize = 10_000;
+
+/// A group id, member id or instance id: Kafka sets no limit, and stores them in every record.
+pub const GROUP_NAME_BYTES_MAX: usize = 1024;
+
+/// How long a fetch may wait, whatever the client says: a longer wait only hides a dead peer.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// How long a produce may wait for its acknowledgement, whatever the client says.
+pub const PRODUCE_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// Producer ids taken from the metadata at a time, as Kafka does: a block costs one metadata
+/// record, and a restart wastes what is left of it.
+pub const PRODUCER_ID_BLOCK: i32 = 1000;

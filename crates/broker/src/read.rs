@@ -1,0 +1,93 @@
+//! Reading batches below the high watermark, and waiting for more.
+
+use std::sync::Arc;
+
+use log::{ReadError, Slice};
+use records::{LeaderEpoch, Offset};
+use replication::Partition;
+use tokio::sync::Notify;
+
+use crate::error::{PartitionError, ReadRefusal};
+
+/// Batches of one partition, and where it stands.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Where the batches are; may be empty.
+    pub slice: Slice,
+    /// Everything below is acknowledged.
+    pub high_watermark: Offset,
+    /// Everything below belongs to no open transaction.
+    pub last_stable: Offset,
+    /// The first offset there is.
+    pub log_start: Offset,
+}
+
+/// Reads from `offset` up to the high watermark. With `at_least_one`, the first batch comes whole
+/// even when it is larger than `bytes_max`.
+pub fn read(
+    partition: &Partition,
+    offset: Offset,
+    bytes_max: usize,
+    at_least_one: bool,
+) -> Result<Fetched, ReadRefusal> {
+    let log = partition.log();
+    let high_watermark = partition.high_watermark();
+    let log_start = log.log_start();
+    if offset < log_start || offset > high_watermark.max(log_start) {
+        // Between the watermark and the log end lies what is not acknowledged yet. A consumer that
+        // got there before a restart finds it again in a moment.
+        if offset > high_watermark && offset <= log.log_end() {
+            return Ok(Fetched {
+                slice: Slice::empty(offset),
+                high_watermark,
+                last_stable: high_watermark,
+                log_start,
+            });
+        }
+        return Err(ReadRefusal::OutOfRange {
+            asked: offset,
+            start: log_start,
+            end: high_watermark,
+        });
+    }
+    let slice = match log.read(offset, high_watermark, bytes_max, at_least_one) {
+        Ok(slice) => slice,
+        Err(ReadError::OutOfRange { .. }) => {
+            let start = log.log_start();
+            return Err(ReadRefusal::OutOfRange { asked: offset, start, end: high_watermark });
+        }
+        Err(error) => return Err(refusal(&error)),
+    };
+    let last_stable = partition.last_stable();
+    Ok(Fetched { slice, high_watermark, last_stable, log_start: log.log_start() })
+}
+
+fn refusal(error: &ReadError) -> ReadRefusal {
+    ReadRefusal::Storage(error.to_string())
+}
+
+/// Holds a client's idea of the leader against ours (KIP-320); `None` is a client without one.
+pub fn check_epoch(
+    partition: &Partition,
+    known: Option<LeaderEpoch>,
+) -> Result<(), PartitionError> {
+    let ours = partition.leader_epoch();
+    match known {
+        Some(known) if known < ours => Err(PartitionError::FencedEpoch),
+        Some(known) if known > ours => Err(PartitionError::UnknownEpoch),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Waits until one of the partitions has acknowledged something at or above its offset.
+pub async fn news(partitions: &[(Arc<Partition>, Offset)]) {
+    let notify = Arc::new(Notify::new());
+    let mut tickets = Vec::with_capacity(partitions.len());
+    for (partition, beyond) in partitions {
+        match partition.waiters().wait(beyond.next(), &notify) {
+            Some(ticket) => tickets.push(ticket),
+            None => return,
+        }
+    }
+    notify.notified().await;
+}

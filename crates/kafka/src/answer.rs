@@ -1,0 +1,67 @@
+//! What a handler gives back: an answer now, an answer later, or none.
+
+use std::pin::Pin;
+
+use log::Region;
+use smallvec::SmallVec;
+
+use crate::output::Piece;
+
+/// A whole response frame in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) pieces: SmallVec<[Piece; 1]>,
+    /// There is no answer and there will be none: the connection has to end.
+    pub(crate) broken: bool,
+}
+
+/// An answer that has to wait.
+pub(crate) struct Parked {
+    pub(crate) future: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    /// Whether requests behind it may be looked at before it is answered.
+    pub(crate) lets_others_pass: bool,
+}
+
+/// What comes of a request.
+pub(crate) enum Reply {
+    /// It is answered.
+    Now(Answer),
+    /// It will be.
+    Later(Parked),
+    /// The client wants no answer (acks=0).
+    Nothing,
+}
+
+impl Answer {
+    /// The answer that `encoded` is, with `regions` in the places of its external pieces.
+    pub(crate) fn new(encoded: wire::Encoded, regions: &[Region]) -> Answer {
+        let mut pieces = SmallVec::new();
+        for piece in encoded.pieces {
+            match piece {
+                wire::Piece::Bytes(bytes) => pieces.push(Piece::Bytes(bytes)),
+                wire::Piece::External { token, .. } => {
+                    let region = usize::try_from(token).ok().and_then(|token| regions.get(token));
+                    pieces.extend(region.cloned().map(Piece::File));
+                }
+            }
+        }
+        Answer { pieces, broken: false }
+    }
+
+    /// No answer, and the end of the connection.
+    pub(crate) fn broken() -> Answer {
+        Answer { pieces: SmallVec::new(), broken: true }
+    }
+}
+
+impl Reply {
+    /// An answer that nothing may overtake: requests behind it wait, as in Kafka.
+    pub(crate) fn later(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
+        Reply::Later(Parked { future: Box::pin(future), lets_others_pass: false })
+    }
+
+    /// An answer whose effect is made already: requests behind it may be looked at.
+    pub(crate) fn passing(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
+        Reply::Later(Parked { future: Box::pin(future), lets_others_pass: true })
+    }
+}

@@ -1,0 +1,165 @@
+//! Accepts connections, counts them, and ends them when the broker stops.
+//!
+//! Over a limit a connection is accepted and closed at once: the client sees a reason to try another
+//! broker instead of a wait. Running out of file descriptors stops accepting for a moment and is no
+//! fault of the disk.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::Broker;
+use env::net::{Listener, Stream};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::connection::{Connection, Ended};
+use crate::fetch_sessions::FetchSessions;
+
+/// What all connections of a front end share.
+pub(crate) struct Shared {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) fetch_sessions: FetchSessions,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The Kafka front end of a broker.
+pub struct Server {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+}
+
+/// How long accepting rests when the process has no descriptors left.
+const NO_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long connections may take to send what they hold when the broker stops.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+impl Server {
+    /// A front end over `broker`, listening nowhere yet.
+    #[must_use]
+    pub fn new(broker: Arc<Broker>) -> Server {
+        let slots = broker.config().fetch_session_slots();
+        Server {
+            shared: Arc::new(Shared {
+                broker,
+                fetch_sessions: FetchSessions::new(slots),
+                counts: Mutex::default(),
+            }),
+            stop: watch::channel(false).0,
+        }
+    }
+
+    /// Serves what `listener` accepts until the server stops.
+    pub fn listen(&self, listener: Listener) {
+        let shared = self.shared.clone();
+        let stop = self.stop.subscribe();
+        tokio::spawn(accept(shared, listener, stop));
+    }
+
+    /// Stops accepting and ends every connection; appends that were made stay made.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = env::clock::timeout(STOP_WAIT, self.stop.closed()).await;
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.counts.lock().total
+    }
+}
+
+async fn accept(shared: Arc<Shared>, mut listener: Listener, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => match Place::take(&shared, peer.ip()) {
+                Ok(place) => serve(&shared, stream, peer, place, stop.clone()),
+                Err(limit) => tracing::warn!(%peer, limit, "connection refused: limit reached"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "accepting rests for a moment");
+                env::clock::sleep(NO_DESCRIPTORS_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn serve(
+    shared: &Arc<Shared>,
+    stream: Stream,
+    peer: SocketAddr,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connection = Connection::new(shared.clone(), stream, peer);
+    tokio::spawn(async move {
+        let _place = place;
+        let ended = tokio::select! {
+            biased;
+            ended = connection.serve() => ended,
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        };
+        match ended {
+            Ended::ByPeer => {}
+            Ended::Io(error) => tracing::debug!(%peer, %error, "connection lost"),
+            Ended::BadLength(len) => {
+                tracing::warn!(%peer, len, "connection closed: no frame has this length");
+            }
+            Ended::Malformed(what) => {
+                tracing::warn!(%peer, what, "connection closed: request not understood");
+            }
+            Ended::Idle => tracing::debug!(%peer, "connection closed: idle"),
+            Ended::Stalled => tracing::info!(%peer, "connection closed: half a request"),
+            Ended::SlowReader => tracing::info!(%peer, "connection closed: takes no answers"),
+        }
+    });
+}
+
+/// A counted place among the connections, given up by dropping it.
+struct Place {
+    shared: Arc<Shared>,
+    address: IpAddr,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, address: IpAddr) -> Result<Place, &'static str> {
+        let config = shared.broker.config();
+        let mut counts = shared.counts.lock();
+        if counts.total >= config.connections_max() {
+            return Err("max.connections");
+        }
+        let here = counts.by_address.entry(address).or_default();
+        if *here >= config.connections_per_address_max() {
+            return Err("max.connections.per.ip");
+        }
+        *here += 1;
+        counts.total += 1;
+        Ok(Place { shared: shared.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.shared.counts.lock();
+        counts.total -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
