@@ -29,7 +29,7 @@ pub fn append(
 ) -> Result<Appended, AppendRefusal> {
     let replicas_min = match acks {
         Acks::None | Acks::Leader => 0,
-        Acks::All => topic.config().min_insync_replicas,
+        Acks::All => usize::try_from(topic.config().min_insync_replicas).unwrap_or_default(),
     };
     partition.append(batches, Origin::Client, replicas_min)
 }
@@ -46,7 +46,7 @@ pub async fn acknowledged(partition: &Arc<Partition>, offset: Offset) -> Result<
         if partition.high_watermark() >= offset {
             return Ok(());
         }
-        if partition.log().is_fenced() {
+        if partition.log().fenced().is_some() {
             return Err(Fenced);
         }
         if let Some(_ticket) = partition.waiters().wait(offset, &notify) {

@@ -177,7 +177,7 @@ impl Broker {
         let id = PartitionId { topic_id: topic.id, topic: topic.name.clone(), index };
         let opened = self
             .log_dir
-            .open_log(&topic.name, index, topic.id.0, config.log_config())
+            .open_log(&topic.name, index, topic.id.0, config.log.clone())
             .and_then(|log| Partition::lead(id, self.node, log, self.syncer.clone(), image));
         match opened {
             Ok(partition) => Some(partition),

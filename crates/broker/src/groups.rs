@@ -12,11 +12,13 @@
 
 mod load;
 
+// The machines' own vocabulary, for front ends.
+pub use coordinators::*;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinators::{Effects, GroupConfig, GroupError, GroupReply, GroupRequest, GroupShard, Token};
 use env::Env;
 use log::Origin;
 use parking_lot::{Mutex, RwLock};

@@ -12,7 +12,7 @@ pub mod budget;
 pub mod config;
 mod configs;
 pub mod error;
-mod groups;
+pub mod groups;
 pub mod limits;
 pub mod offsets;
 mod producer_ids;
@@ -23,7 +23,14 @@ mod upkeep;
 
 pub use broker::{Broker, StartError};
 pub use configs::{AlterRefusal, AlterRequest, RequestedChange, RequestedEdit};
-pub use groups::{Groups, OFFSETS_TOPIC};
 pub use offsets::OffsetRefusal;
 pub use topic_table::{Topic, TopicRef, TopicTable};
 pub use topics::{CreateTopic, GrowTopic, TopicRefusal};
+
+// What front ends see of the layers below, which they do not use themselves.
+pub use log::{AppendError, LogError, ProducerEntry, RecordFault, Region, Slice};
+pub use metadata::{
+    BrokerImage, ConfigResource, CreatedTopic, Endpoint, Image, NodeId, PartitionImage, Refusal,
+    TopicId, TopicImage,
+};
+pub use replication::{AppendRefusal, Appended, Partition};

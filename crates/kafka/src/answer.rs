@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use log::Region;
+use broker::Region;
 use smallvec::SmallVec;
 
 use crate::output::Piece;

@@ -27,6 +27,9 @@ use crate::input::{BadLength, Input, Received};
 use crate::listener::Shared;
 use crate::output::Output;
 
+/// A connection at rest is looked at this often even where nothing ends it.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(3600);
+
 /// Why a connection ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -83,7 +86,7 @@ impl Connection {
         let budget = shared.broker.budget();
         let config = shared.broker.config();
         Connection {
-            input: Input::new(budget, config.frame_bytes_max()),
+            input: Input::new(budget, config.socket_request_max_bytes),
             output: Output::new(budget),
             check: Box::pin(env::clock::sleep(FRAME_PROGRESS_PERIOD)),
             budget_returned: None,
@@ -255,8 +258,12 @@ impl Connection {
         if self.input.is_partial() && !fed && self.watch.idle_since + FRAME_PROGRESS_PERIOD <= now {
             return Some(Ended::Stalled);
         }
-        let idle_max = self.shared.broker.config().connection_idle_max();
-        if now - self.watch.idle_since >= idle_max {
+        let idle_max = match self.shared.broker.config().connections_max_idle_ms {
+            Some(ms) => Duration::from_millis(ms),
+            None => Duration::MAX,
+        };
+        let idle = now.saturating_sub(self.watch.idle_since);
+        if idle >= idle_max {
             return Some(Ended::Idle);
         }
         self.watch.active = false;
@@ -265,7 +272,7 @@ impl Connection {
         let next = if self.is_busy() {
             FRAME_PROGRESS_PERIOD
         } else {
-            self.watch.idle_since + idle_max - now
+            idle_max.saturating_sub(idle).min(LOOK_AT_LEAST)
         };
         self.arm(context, next);
         None

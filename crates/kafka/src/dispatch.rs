@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use broker::Region;
 use bytes::Bytes;
-use log::Region;
 use wire::messages::api_versions::ApiVersionsRequest;
 use wire::{ApiKey, Message, Request, Response, Str, frame};
 

@@ -1,9 +1,8 @@
 //! The broker's refusals as Kafka's error codes: one exhaustive match an enum, no wildcard.
 
 use broker::error::{PartitionError, ReadRefusal};
-use coordinators::GroupError;
-use log::{AppendError, LogError, RecordFault};
-use replication::AppendRefusal;
+use broker::groups::GroupError;
+use broker::{AppendError, AppendRefusal, LogError, RecordFault};
 use wire::{ErrorCode, Str};
 
 /// Something that has an error code.

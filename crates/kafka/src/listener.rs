@@ -46,7 +46,7 @@ impl Server {
     /// A front end over `broker`, listening nowhere yet.
     #[must_use]
     pub fn new(broker: Arc<Broker>) -> Server {
-        let slots = broker.config().fetch_session_slots();
+        let slots = broker.config().max_incremental_fetch_session_cache_slots;
         Server {
             shared: Arc::new(Shared {
                 broker,
@@ -138,11 +138,11 @@ impl Place {
     fn take(shared: &Arc<Shared>, address: IpAddr) -> Result<Place, &'static str> {
         let config = shared.broker.config();
         let mut counts = shared.counts.lock();
-        if counts.total >= config.connections_max() {
+        if counts.total >= config.max_connections {
             return Err("max.connections");
         }
         let here = counts.by_address.entry(address).or_default();
-        if *here >= config.connections_per_address_max() {
+        if *here >= config.max_connections_per_ip {
             return Err("max.connections.per.ip");
         }
         *here += 1;

@@ -9,10 +9,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use broker::Region;
 use broker::budget::{Budget, Grant};
 use bytes::{Buf, Bytes};
 use env::net::Stream;
-use log::Region;
 use tokio::io::AsyncWrite;
 
 /// One thing to send.

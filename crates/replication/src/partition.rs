@@ -118,7 +118,7 @@ impl Partition {
             return Err(AppendRefusal::NotEnoughReplicas { in_sync, needed: replicas_min });
         }
         let info = self.log.append_as_leader(batches, self.leader_epoch(), origin)?;
-        match self.log.durability() {
+        match self.log.config().durability {
             Durability::Relaxed => self.reached(info.last.next()),
             Durability::Fsync if self.log.durable_end() > info.last => {}
             Durability::Fsync => self.syncer.request(&self.log),

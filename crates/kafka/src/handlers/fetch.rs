@@ -12,12 +12,8 @@ use std::time::Duration;
 
 use broker::limits::FETCH_WAIT_MAX;
 use broker::read::{Fetched, check_epoch, news, read};
-use broker::topic_table::TopicRef;
-use broker::{Broker, error::ReadRefusal};
-use log::Region;
-use metadata::TopicId;
+use broker::{Broker, Partition, Region, TopicId, TopicRef, error::ReadRefusal};
 use records::{LeaderEpoch, Offset};
-use replication::Partition;
 use wire::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };

@@ -15,10 +15,8 @@ use std::time::Duration;
 use broker::append::{Acks, acknowledged, append};
 use broker::error::PartitionError;
 use broker::limits::PRODUCE_WAIT_MAX;
-use broker::topic_table::TopicRef;
-use metadata::TopicId;
+use broker::{AppendRefusal, Appended, Partition, TopicId, TopicRef};
 use records::Offset;
-use replication::{AppendRefusal, Appended, Partition};
 use smallvec::SmallVec;
 use wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,

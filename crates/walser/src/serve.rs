@@ -1,0 +1,141 @@
+//! Wiring of a running broker: what is started, in which order, and stopped in reverse.
+//!
+//! The address is taken first and the data folder second, so that a start which cannot succeed
+//! changes nothing. Requests are accepted only when everything beneath is ready.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use broker::Broker;
+use broker::config::{BrokerConfig, Listener};
+use env::Env;
+use env::net::Listener as Socket;
+use log::LogDirError;
+use metadata::{Endpoint, Security};
+
+/// A broker that serves.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) addresses: Vec<SocketAddr>,
+    broker: Arc<Broker>,
+    front: kafka::Server,
+}
+
+/// Why a broker did not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// Another process listens there.
+    AddressTaken {
+        /// Where.
+        address: String,
+    },
+    /// The data folder cannot be used.
+    DataFolder {
+        /// Which.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Settings do not go with what is in the data folder.
+    Settings(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::AddressTaken { address } => {
+                write!(f, "another process listens on {address}")
+            }
+            StartError::DataFolder { path, reason } => write!(f, "{}: {reason}", path.display()),
+            StartError::Settings(text) | StartError::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Starts a broker and returns when it takes requests.
+pub(crate) async fn serve(config: BrokerConfig) -> Result<Running, StartError> {
+    let env = Env::system();
+    let mut sockets = Vec::new();
+    let mut addresses = Vec::new();
+    for listener in &config.listeners {
+        let socket = listen(&env, listener).await?;
+        addresses.push(socket.local_address().map_err(|error| cannot_listen(listener, &error))?);
+        sockets.push(socket);
+    }
+    let endpoints = endpoints(&config, &addresses);
+    let folder = config.log_dir.clone();
+    let broker = Broker::start(env, config, endpoints)
+        .await
+        .map_err(|error| translate(folder, error))?;
+    let front = kafka::Server::new(broker.clone());
+    for socket in sockets {
+        front.listen(socket);
+    }
+    Ok(Running { addresses, broker, front })
+}
+
+impl Running {
+    /// Stops cleanly: takes no more requests, syncs and closes every log.
+    pub(crate) async fn stop(self) -> Result<(), StartError> {
+        self.front.stop().await;
+        self.broker.stop().await;
+        Ok(())
+    }
+}
+
+async fn listen(env: &Env, listener: &Listener) -> Result<Socket, StartError> {
+    let resolved = env
+        .net
+        .resolve(&listener.host_and_port())
+        .await
+        .map_err(|error| cannot_listen(listener, &error))?;
+    let Some(address) = resolved.first() else {
+        return Err(StartError::Settings(format!("{listener} names no address")));
+    };
+    env.net.listen(*address).await.map_err(|error| cannot_listen(listener, &error))
+}
+
+fn cannot_listen(listener: &Listener, error: &io::Error) -> StartError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            StartError::AddressTaken { address: listener.host_and_port() }
+        }
+        _ => StartError::Settings(format!("cannot listen on {listener}: {error}")),
+    }
+}
+
+/// Where clients are sent: what is advertised, with the port the system chose in place of 0.
+fn endpoints(config: &BrokerConfig, addresses: &[SocketAddr]) -> Vec<Endpoint> {
+    let chosen = addresses.first().map_or(0, SocketAddr::port);
+    let advertised = config.advertised_listeners.iter();
+    advertised
+        .map(|listener| Endpoint {
+            name: listener.name.clone(),
+            host: listener.host.clone(),
+            port: if listener.port == 0 { chosen } else { listener.port },
+            security: Security::Plaintext,
+        })
+        .collect()
+}
+
+fn translate(path: PathBuf, error: broker::StartError) -> StartError {
+    match error {
+        broker::StartError::LogDir(error) => {
+            StartError::DataFolder { path, reason: advice(&error) }
+        }
+        broker::StartError::Quorum(error) => StartError::DataFolder {
+            path,
+            reason: format!("the cluster metadata cannot be opened: {error}"),
+        },
+        broker::StartError::Registration(reason) => StartError::Settings(reason),
+    }
+}
+
+/// What is wrong with the folder, and what to do.
+fn advice(error: &LogDirError) -> String {
+    error.to_string()
+}
