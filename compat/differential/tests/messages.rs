@@ -70,8 +70,7 @@ where
     if again != encoded {
         return Err(format!("ours   {encoded:?}\ntheirs {again:?}\nof {message:?}"));
     }
-    let back = O::decode_exact(Bytes::from(again), version)
-        .map_err(|e| format!("we cannot decode: {e}"))?;
+    let back = O::decode_exact(again, version).map_err(|e| format!("we cannot decode: {e}"))?;
     if back != message {
         return Err(format!("sent {message:?}\nback {back:?}"));
     }

@@ -7,7 +7,7 @@
 //! `Default` gives the schema's defaults. One thing differs from them: a field that may be null in
 //! all versions that carry it defaults to `None`.
 //!
-//! To add an API: write its file, add its line to [`for_each_api`]. The tests then cover it.
+//! To add an API: write its file, add its line to [`crate::for_each_api`]. The tests then cover it.
 
 #![expect(missing_docs, reason = "names are the schema's; comments stand where they say more")]
 
