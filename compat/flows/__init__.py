@@ -1,0 +1,1 @@
+"""What every client is put through, written once against `flows.adapter.Adapter`."""

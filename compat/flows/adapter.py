@@ -1,0 +1,245 @@
+"""What a client must be able to do for the flows: the one interface in front of five very different clients.
+
+Owns: the interface, the errors it raises, waiting with a deadline, and the thread behind a group member of a
+client that is a library. Does not: know any client, or decide what is green.
+"""
+
+import queue
+import threading
+import time
+
+CALL_SECONDS_MAX = 60
+# For a member, a rebalance or a rejoin: several heartbeats and a fetch, on a busy machine.
+WAIT_SECONDS_MAX = 45
+SESSION_MS = 6000
+HEARTBEAT_MS = 500
+
+
+class ClientError(Exception):
+    """An error a client showed its user, under the protocol's name for it."""
+
+    def __init__(self, code, text=""):
+        super().__init__(f"{code} {text}".strip())
+        self.code = code
+
+
+class TooSlow(Exception):
+    """A wait passed its deadline."""
+
+
+def wait_for(condition, what, seconds=WAIT_SECONDS_MAX):
+    """Waits until `condition()` is true."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends:
+            raise TooSlow(f"{what}: not after {seconds} s")
+        time.sleep(0.02)
+
+
+class Member:
+    """One member of a consumer group, reading on its own until it is closed.
+
+    `records` grows, `assigned` is the set of (topic, partition) it holds, `error` is the protocol's name of the
+    error that ended it. Committing follows reading: what was put into `records` is committed soon, and at the
+    latest when a partition is given up or the member leaves.
+    """
+
+    def __init__(self):
+        self.records = []
+        self.assigned = set()
+        self.error = None
+
+    def wait_records(self, count, what, seconds=WAIT_SECONDS_MAX):
+        """Waits until it has read `count` records in all."""
+        try:
+            wait_for(lambda: len(self.records) >= count or self.error, what, seconds)
+        except TooSlow as error:
+            raise TooSlow(f"{error}; {len(self.records)} of {count} records") from error
+        if self.error:
+            raise ClientError(self.error, f"while waiting for {what}")
+
+    def close(self):
+        """Leaves the group."""
+        raise NotImplementedError
+
+
+class PolledMember(Member):
+    """A member whose client is a library that wants to be polled, all calls from one thread."""
+
+    def __init__(self):
+        super().__init__()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def begin(self):
+        """Starts polling; returns itself."""
+        self._thread.start()
+        return self
+
+    def open(self):
+        """Creates the consumer and subscribes."""
+        raise NotImplementedError
+
+    def poll(self):
+        """Polls once, at most 100 ms; appends to `records`, updates `assigned`, commits what it read."""
+        raise NotImplementedError
+
+    def leave(self):
+        """Closes the consumer."""
+        raise NotImplementedError
+
+    def code_of(self, error):
+        """The protocol's name for an exception of this client."""
+        raise NotImplementedError
+
+    def _run(self):
+        try:
+            self.open()
+            while not self._closing.is_set():
+                self.poll()
+        except Exception as error:  # whatever a client raises is its answer
+            self.error = self.code_of(error)
+        try:
+            self.leave()
+        except Exception as error:
+            self.error = self.error or self.code_of(error)
+
+    def close(self):
+        self._closing.set()
+        self._thread.join(CALL_SECONDS_MAX)
+        if self._thread.is_alive():
+            raise TooSlow(f"leaving the group took more than {CALL_SECONDS_MAX} s")
+
+
+class Adapter:
+    """One client. A method a client cannot have is left out; `flows.table` says which rows that makes n/a."""
+
+    name = ""
+    # How many flows may run at once: more for clients that mostly wait for processes to start.
+    parallel = 1
+    # Whether creating a topic costs little; if not, flows let topics come into being on first use.
+    creates_topics = True
+    # Eager and cooperative assignor, by the client's own names.
+    eager = None
+    cooperative = None
+    fenced_code = "FENCED_INSTANCE_ID"
+
+    def __init__(self, bootstrap, work):
+        self.bootstrap = bootstrap
+        self.work = work
+
+    def version(self):
+        """The client's version as its users know it."""
+        raise NotImplementedError
+
+    def close(self):
+        """Ends what is still open."""
+
+    # Topics.
+    def create_topic(self, topic, partitions=1, configs=None):
+        """Creates a topic; raises ClientError."""
+        raise NotImplementedError
+
+    def partition_counts(self):
+        """All topics: name -> number of partitions."""
+        raise NotImplementedError
+
+    def partitions(self, topic, count):
+        """Makes `count` partitions to share in a group; returns the topics that hold them."""
+        self.create_topic(topic, count)
+        return [topic]
+
+    # Writing and reading.
+    def produce(self, topic, records, partition=0, codec="none", idempotent=False):
+        """Writes records in order and waits until all are acknowledged; partition None leaves the choice to it."""
+        raise NotImplementedError
+
+    def spread(self, topics, records):
+        """Writes records over all partitions of the topics."""
+        self.produce(topics[0], records, partition=None)
+
+    def read(self, topic, count, offset=None, time_ms=None):
+        """Reads partition 0 by assignment from an offset or a time (default: the start), at most `count`."""
+        raise NotImplementedError
+
+    def read_all(self, topics, count_each):
+        """Reads several one-partition topics from the start; topic -> records."""
+        return {topic: self.read(topic, count_each) for topic in topics}
+
+    def producer(self, topic):
+        """An open producer with `send(records)` (waits for the acknowledgement) and `close()`."""
+        raise NotImplementedError
+
+    def write_lines(self, topic, path):
+        """Writes each line of a file as a record, with a codec."""
+        raise NotImplementedError
+
+    def read_lines(self, topic, count, path):
+        """Reads `count` records from the start into a file, one a line."""
+        raise NotImplementedError
+
+    # Groups.
+    def member(self, group, topics, assignor=None, instance=None):
+        """A new member of the group."""
+        raise NotImplementedError
+
+    def group_read(self, group, topic, count):
+        """Joins, reads exactly `count` records, commits, leaves."""
+        raise NotImplementedError
+
+    def fenced(self, group, topic):
+        """Lets a second static member take over from a first; the code the first ends with."""
+        first = self.member(group, [topic], instance="the-one")
+        try:
+            wait_for(lambda: first.assigned or first.error, "the first static member")
+            second = self.member(group, [topic], instance="the-one")
+            try:
+                wait_for(lambda: first.error, "the fenced member's error")
+                wait_for(lambda: second.assigned, "the second static member's partitions")
+            finally:
+                second.close()
+        finally:
+            first.close()
+        return first.error
+
+    # Errors.
+    def unknown_topic(self, topic):
+        """The codes the client shows for a topic that does not exist, one for each way it has of asking."""
+        raise NotImplementedError
+
+    def too_large(self, topic, record):
+        """The code the client shows for a record larger than the broker takes."""
+        raise NotImplementedError
+
+
+class Calls:
+    """Answers to numbered calls, for clients that run in another process."""
+
+    def __init__(self):
+        self._waiting = {}
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def begin(self):
+        """A number for a new call."""
+        with self._lock:
+            self._next += 1
+            self._waiting[self._next] = queue.Queue()
+            return self._next
+
+    def answer(self, number, value):
+        """Hands the answer over."""
+        with self._lock:
+            waiting = self._waiting.get(number)
+        if waiting is not None:
+            waiting.put(value)
+
+    def wait(self, number, seconds):
+        """Waits for the answer."""
+        try:
+            return self._waiting[number].get(timeout=seconds)
+        except queue.Empty as error:
+            raise TooSlow(f"no answer after {seconds} s") from error
+        finally:
+            with self._lock:
+                del self._waiting[number]

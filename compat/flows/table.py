@@ -1,0 +1,117 @@
+"""The rows of the compatibility table and the cells a client cannot have.
+
+Owns: row ids, their titles, and the fixed list of what a client lacks, with the reason. A cell is decided here
+and not at run time: a row that is not listed as lacking must report a check, or the run fails; a row that is
+listed and reports one anyway fails too.
+"""
+
+CLIENTS = ("kcat", "confluent-kafka", "kafka-python", "kafkajs", "kafka-tools")
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+# flow -> rows it reports, in the order of the table.
+FLOWS = {
+    "topics": {
+        "create-topic": "Create a topic",
+        "list-topics": "List and describe topics",
+        "add-partitions": "Add partitions",
+        "topic-configs": "Read and change a topic's settings",
+        "delete-topic": "Delete a topic",
+    },
+    "codecs": {
+        **{f"{codec}{kind}": f"Produce and read, {codec}{', idempotent' if kind else ''}"
+           for codec in CODECS for kind in ("", "-idempotent")},
+        "keys": "Keys: text, empty, none",
+        "headers": "Headers: repeated, empty, non-ASCII",
+        "null-header": "Header without a value",
+        "timestamps": "Timestamps set by the producer",
+        "null-value": "Null value",
+        "empty-value": "Empty value",
+        "one-byte": "Record of 1 byte",
+        "900kb": "Record of 900 KB",
+        "binary": "Binary keys and values",
+        "assign": "Read by assignment",
+    },
+    "group": {
+        "group-eager": "Group of two, rebalance in between (eager)",
+        "group-admin": "List, describe, reset and delete groups",
+    },
+    "cooperative": {
+        "group-cooperative": "Group of two, rebalance in between (cooperative)",
+    },
+    "restart": {
+        "commit-restart": "Commit, restart the broker, continue",
+        "live-restart": "Producer and member that live through the restart",
+    },
+    "seek": {
+        "seek-offset": "Seek by offset",
+        "seek-time": "Seek by time",
+        "list-offsets": "List first and last offset, and the offset of a time",
+        "delete-records": "Delete records up to an offset",
+        "log-dirs": "Sizes by log directory",
+    },
+    "errors": {
+        "unknown-topic": "Error: unknown topic",
+        "too-large": "Error: record too large",
+        "fenced": "Error: fenced member",
+    },
+    "text": {
+        "text": "Large real text, line by line",
+    },
+    "interop": {
+        "interop": "Read what every other client wrote, all codecs",
+    },
+    "perf": {
+        "perf": "Load generator",
+    },
+}
+
+ROWS = {row: title for rows in FLOWS.values() for row, title in rows.items()}
+FLOW_OF = {row: flow for flow, rows in FLOWS.items() for row in rows}
+
+_KCAT_ADMIN = "kcat has no administration commands"
+_OTHER_PERF = "not a part of this client"
+
+LACKS = {
+    "kcat": {
+        "add-partitions": _KCAT_ADMIN,
+        "topic-configs": _KCAT_ADMIN,
+        "delete-topic": _KCAT_ADMIN,
+        "group-admin": _KCAT_ADMIN,
+        "delete-records": _KCAT_ADMIN,
+        "log-dirs": _KCAT_ADMIN,
+        "timestamps": "kcat cannot set a record's timestamp; it prints those it reads, which the interop row checks",
+        "perf": _OTHER_PERF,
+    },
+    "confluent-kafka": {
+        "log-dirs": "librdkafka has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "kafka-python": {
+        "null-header": "kafka-python takes header values as bytes only; it reads null ones, which the interop row checks",
+        "perf": _OTHER_PERF,
+    },
+    "kafkajs": {
+        "group-cooperative": "kafkajs has no cooperative assignor",
+        "log-dirs": "kafkajs has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "kafka-tools": {
+        "timestamps": "the console producer cannot set a record's timestamp; "
+                      "the console consumer prints those it reads, which the interop row checks",
+        "binary": "the console producer takes lines of UTF-8 text; "
+                  "the console consumer prints bytes as they are, which the interop row checks",
+    },
+}
+
+
+def lacks(client, row):
+    """Why this client cannot have this row, or None."""
+    return LACKS[client].get(row)
+
+
+def check_table():
+    """The table must be about rows and clients that exist."""
+    for client, cells in LACKS.items():
+        assert client in CLIENTS, client
+        for row in cells:
+            assert row in ROWS, (client, row)

@@ -1,0 +1,220 @@
+"""Installs the pinned clients into `.tools/` of the checkout, once per set of pins.
+
+Owns: which client comes from where (Debian, PyPI, npm, Maven Central) and the stamps that say a folder is
+complete. A folder is only trusted when its stamp names the very pins asked for; anything that cannot be
+installed raises `CannotInstall`, so that a missing client fails the run and is never skipped.
+Does not: run clients, or write anything outside `.tools/` except Debian packages through apt-get.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools"
+CLIENTS = ROOT / "compat" / "clients"
+PYTHON = TOOLS / "python" / "bin" / "python"
+WORDS = TOOLS / "words" / "american-english-huge"
+
+INSTALL_SECONDS_MAX = 600
+# One set of options for every short-lived JVM: start fast, stay small.
+JVM_OPTIONS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+
+APT_LOCK = threading.Lock()
+
+
+class CannotInstall(Exception):
+    """Something a client needs could not be had; says what and what was tried."""
+
+
+def run(what, command, cwd=None, env=None):
+    """Runs one installation step; a failure names the step and shows the end of its output."""
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=INSTALL_SECONDS_MAX, check=False,
+        )
+    except FileNotFoundError as error:
+        raise CannotInstall(f"{what}: {command[0]} is not on this machine") from error
+    except subprocess.TimeoutExpired as error:
+        raise CannotInstall(f"{what}: no end after {INSTALL_SECONDS_MAX} s") from error
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-15:])
+        raise CannotInstall(f"{what}: `{' '.join(map(str, command))}` failed:\n{tail}")
+    return done.stdout.decode(errors="replace")
+
+
+def pins(*paths):
+    """A digest of the files that pin a client."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def fresh(folder, stamp, install):
+    """Calls `install` into an emptied `folder` unless its stamp already says `stamp`."""
+    marker = folder / ".installed"
+    if marker.is_file() and marker.read_text() == stamp:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    install(folder)
+    marker.write_text(stamp)
+
+
+def apt(*packages):
+    """Installs Debian packages; needs root or a password-less sudo."""
+    with APT_LOCK:
+        prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        run("Debian package lists", prefix + ["apt-get", "update", "-qq"], env=env)
+        run(
+            "Debian packages " + " ".join(packages),
+            prefix + ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env,
+        )
+
+
+def need(program, *packages):
+    """Makes sure `program` is on the PATH, from Debian if need be."""
+    if shutil.which(program) is None:
+        apt(*packages)
+    if shutil.which(program) is None:
+        raise CannotInstall(f"{program}: still missing after installing {' '.join(packages)}")
+
+
+def kcat():
+    """kcat as Debian ships it."""
+    need("kcat", "kcat")
+
+
+def python():
+    """The virtual environment that holds both Python clients and runs every worker."""
+    requirements = CLIENTS / "requirements.txt"
+
+    def install(folder):
+        command = [sys.executable, "-m", "venv", str(folder)]
+        try:
+            run("Python virtual environment", command)
+        except CannotInstall:
+            apt("python3-venv")
+            run("Python virtual environment", command)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
+               "--disable-pip-version-check", "--no-input", "-r", str(requirements)]
+        run("Python clients from PyPI", pip)
+
+    fresh(TOOLS / "python", pins(requirements), install)
+
+
+def node():
+    """kafkajs and its codecs."""
+    need("node", "nodejs")
+    need("npm", "npm")
+    manifest = CLIENTS / "kafkajs" / "package.json"
+
+    def install(folder):
+        shutil.copy(manifest, folder)
+        run("kafkajs from npm", ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund",
+                                 "--ignore-scripts", "--loglevel=error"], cwd=folder)
+
+    fresh(TOOLS / "node", pins(manifest), install)
+
+
+def jars(folder, pom, what):
+    """Copies a pom's runtime jars into `folder`."""
+    need("java", "default-jre-headless")
+    need("mvn", "maven")
+
+    def install(into):
+        shutil.copy(pom, into / "pom.xml")
+        run(what, ["mvn", "-q", "-B", "-f", str(into / "pom.xml"), "dependency:copy-dependencies",
+                   "-DincludeScope=runtime", f"-DoutputDirectory={into / 'lib'}"])
+
+    fresh(folder, pins(pom), install)
+
+
+def classpath(folder):
+    """The jars of a folder in one fixed order, as `java -cp` wants them."""
+    return ":".join(sorted(str(jar) for jar in (folder / "lib").glob("*.jar")))
+
+
+def kafka_tools():
+    """The Apache Kafka command-line tools, and an archive of their classes that halves each start."""
+    folder = TOOLS / "kafka-tools"
+    jars(folder, CLIENTS / "kafka_tools" / "pom.xml", "Kafka tools from Maven Central")
+    archive = folder / "classes.jsa"
+    if not archive.exists():
+        # The tool finds nobody at this port and ends; what it loaded on the way is what all tools load.
+        subprocess.run(
+            ["java", *JVM_OPTIONS, f"-XX:ArchiveClassesAtExit={archive}", "-cp", classpath(folder),
+             "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", "127.0.0.1:1",
+             "--topic", "none", "--group", "none", "--timeout-ms", "500"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            timeout=120, check=False,
+        )
+
+
+def kafka_broker():
+    """The real broker, only for proving the harness."""
+    jars(TOOLS / "kafka-broker", ROOT / "compat" / "reference" / "pom.xml", "Kafka broker from Maven Central")
+
+
+def words():
+    """Debian's largest dictionary that is still ordinary text: the large real input."""
+
+    def install(folder):
+        try:
+            fetch_words(folder)
+        except CannotInstall:
+            apt("ca-certificates")
+            fetch_words(folder)
+
+    fresh(TOOLS / "words", "wamerican-huge", install)
+
+
+def fetch_words(folder):
+    """Unpacks the word list without installing it on the machine."""
+    with APT_LOCK:
+        run("Debian word list", ["apt-get", "download", "-qq", "wamerican-huge"], cwd=folder)
+    package = next(folder.glob("*.deb"))
+    run("Debian word list", ["dpkg-deb", "-x", str(package), str(folder / "unpacked")])
+    shutil.copy(folder / "unpacked" / "usr" / "share" / "dict" / WORDS.name, folder / WORDS.name)
+    shutil.rmtree(folder / "unpacked")
+    package.unlink()
+
+
+INSTALLERS = {
+    "kcat": (kcat,),
+    "confluent-kafka": (),
+    "kafka-python": (),
+    "kafkajs": (node,),
+    "kafka-tools": (kafka_tools,),
+}
+
+
+def everything(clients, with_kafka_broker=False):
+    """Installs what these clients need, side by side; raises the first failure."""
+    steps = [python, words]
+    for client in clients:
+        steps.extend(INSTALLERS[client])
+    if with_kafka_broker:
+        steps.append(kafka_broker)
+    failures = []
+
+    def guarded(step):
+        try:
+            step()
+        except (CannotInstall, OSError) as error:
+            failures.append(CannotInstall(str(error)))
+
+    threads = [threading.Thread(target=guarded, args=(step,)) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

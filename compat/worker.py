@@ -1,0 +1,122 @@
+"""Runs the flows of one client in its own process and reports each check as a line of JSON.
+
+Started by `run.py` with the virtual environment's Python; also runs alone:
+`.tools/python/bin/python compat/worker.py --client kcat --bootstrap HOST:PORT --prefix p --flow seek`.
+At the restart it prints a `barrier` line and waits for one line on standard input. Nothing else is written to
+standard output; what clients say goes to standard error.
+"""
+
+import argparse
+import concurrent.futures
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+from flows import codecs, errors, groups, restart, seek, table, text, topics  # noqa: E402
+from flows.context import Context  # noqa: E402
+
+# Long waits first: what runs beside them fills the gaps.
+ORDER = {
+    "group": groups.group,
+    "cooperative": groups.cooperative,
+    "restart": restart.restart,
+    "codecs": codecs.codecs,
+    "topics": topics.topics,
+    "seek": seek.seek,
+    "text": text.text,
+    "perf": text.perf,
+    "errors": errors.errors,
+    "interop": codecs.interop,
+}
+MODULES = {
+    "kcat": "clients.kcat.adapter",
+    "confluent-kafka": "clients.confluent_kafka.adapter",
+    "kafka-python": "clients.kafka_python.adapter",
+    "kafkajs": "clients.kafkajs.adapter",
+    "kafka-tools": "clients.kafka_tools.adapter",
+}
+
+
+class Reporter:
+    """Lines of JSON on what was standard output; prints of clients are sent to standard error."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+
+    def __call__(self, event):
+        with self._lock:
+            print(json.dumps(event), file=self._out, flush=True)
+
+
+def step(name, flow, ctx, report):
+    """Runs a flow up to its restart or its end; returns the flow if it is to be continued."""
+    began = time.monotonic()
+    waiting = None
+    try:
+        next(flow)
+        waiting = flow
+    except StopIteration:
+        pass
+    except Exception as error:  # a flow that breaks is a red cell, not the end of the run
+        traceback.print_exc()
+        report({"event": "broke", "flow": name, "detail": f"{type(error).__name__}: {error}"})
+    seconds = round(time.monotonic() - began, 2)
+    report({"event": "flow", "flow": name, "ended": waiting is None, "seconds": seconds})
+    return waiting
+
+
+def steps(flows, ctx, report):
+    """Runs one step of each flow, as many at once as suits the client."""
+    with concurrent.futures.ThreadPoolExecutor(ctx.adapter.parallel) as pool:
+        running = {name: pool.submit(step, name, flow, ctx, report) for name, flow in flows.items()}
+    waiting = {name: done.result() for name, done in running.items()}
+    return {name: flow for name, flow in waiting.items() if flow is not None}
+
+
+def main():
+    """Everything before the restart, the barrier, everything after it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--client", choices=table.CLIENTS, required=True)
+    parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT")
+    parser.add_argument("--prefix", required=True, help="how this run's topics and groups begin")
+    parser.add_argument("--flow", action="append", choices=list(table.FLOWS), help="only these flows")
+    parser.add_argument("--base-ms", type=int, default=int(time.time() * 1000) - 3_600_000,
+                        help="first timestamp of the records written")
+    parser.add_argument("--work", type=Path, default=ROOT.parent / ".tools" / "compat")
+    options = parser.parse_args()
+
+    report = Reporter()
+    work = options.work / options.client
+    work.mkdir(parents=True, exist_ok=True)
+    adapter = importlib.import_module(MODULES[options.client]).open_adapter(options.bootstrap, work)
+    report({"event": "version", "version": adapter.version()})
+    ctx = Context(adapter, {
+        "prefix": options.prefix,
+        "base_ms": options.base_ms,
+        "words": ROOT.parent / ".tools" / "words" / "american-english-huge",
+        "work": work,
+    }, report)
+    flows = {name: flow(ctx) for name, flow in ORDER.items() if not options.flow or name in options.flow}
+    flows = steps(flows, ctx, report)
+    report({"event": "barrier", "shared": ctx.shared})
+    answer = json.loads(sys.stdin.readline() or "{}")
+    ctx.peers = answer.get("peers", {})
+    steps(flows, ctx, report)
+    adapter.close()
+    report({"event": "done", "tools": getattr(adapter, "tools_used", {})})
+    # Threads of a client that did not end must not keep the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
