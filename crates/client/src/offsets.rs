@@ -1,0 +1,204 @@
+//! Finds offsets: the first, the last, the one at a time.
+//!
+//! Groups what is asked by leader, one request a node, and asks again where a leader moved.
+
+use std::collections::BTreeMap;
+
+use records::{LeaderEpoch, Offset, Timestamp};
+use wire::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
+};
+use wire::{ErrorCode, Request};
+
+use crate::metadata::TopicPartition;
+use crate::{ClientError, Cluster};
+
+/// Which records a reader sees.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Isolation {
+    /// All, also those of transactions that are open or were aborted.
+    #[default]
+    ReadUncommitted,
+    /// Only those of committed transactions, and those outside of transactions.
+    ReadCommitted,
+}
+
+impl Isolation {
+    pub(crate) const fn number(self) -> i8 {
+        match self {
+            Isolation::ReadUncommitted => 0,
+            Isolation::ReadCommitted => 1,
+        }
+    }
+}
+
+/// A place in a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OffsetSpec {
+    /// The first record there is.
+    Earliest,
+    /// After the last record.
+    Latest,
+    /// The record with the largest timestamp.
+    MaxTimestamp,
+    /// The first record that is not older than this.
+    At(Timestamp),
+    /// This offset.
+    Exact(Offset),
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedOffset {
+    /// Where.
+    pub place: TopicPartition,
+    /// The offset; none where there is no such record.
+    pub offset: Option<Offset>,
+    /// The record's time, if the question was about time.
+    pub timestamp: Option<Timestamp>,
+    /// The epoch of the record's leader, if known.
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+impl OffsetSpec {
+    /// The timestamp that stands for it in a request; none if there is nothing to ask.
+    const fn timestamp(self) -> Option<i64> {
+        match self {
+            OffsetSpec::Latest => Some(-1),
+            OffsetSpec::Earliest => Some(-2),
+            OffsetSpec::MaxTimestamp => Some(-3),
+            OffsetSpec::At(timestamp) => Some(timestamp.0),
+            OffsetSpec::Exact(_) => None,
+        }
+    }
+}
+
+/// Finds offsets; what was found is in the order of what was asked.
+pub(crate) async fn list_offsets(
+    cluster: &Cluster,
+    isolation: Isolation,
+    wanted: &[(TopicPartition, OffsetSpec)],
+) -> Result<Vec<ListedOffset>, ClientError> {
+    let mut found: Vec<Option<ListedOffset>> = vec![None; wanted.len()];
+    for (slot, (place, spec)) in found.iter_mut().zip(wanted) {
+        if let OffsetSpec::Exact(offset) = *spec {
+            let place = place.clone();
+            let offset = Some(offset);
+            *slot = Some(ListedOffset { place, offset, timestamp: None, leader_epoch: None });
+        }
+    }
+    let mut backoff = cluster.backoff();
+    loop {
+        let result = ask_once(cluster, isolation, wanted, &mut found).await;
+        if found.iter().all(Option::is_some) {
+            return Ok(found.into_iter().flatten().collect());
+        }
+        match result {
+            Err(error) if !error.is_retriable() || !backoff.wait().await => return Err(error),
+            Err(_) | Ok(()) => {}
+        }
+    }
+}
+
+/// Asks for what is not found yet. An error is that of the last node that failed.
+async fn ask_once(
+    cluster: &Cluster,
+    isolation: Isolation,
+    wanted: &[(TopicPartition, OffsetSpec)],
+    found: &mut [Option<ListedOffset>],
+) -> Result<(), ClientError> {
+    let mut by_node: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+    for (index, ((place, _), slot)) in wanted.iter().zip(found.iter()).enumerate() {
+        if slot.is_none() {
+            let leader = cluster.leader(&place.topic, place.partition).await?;
+            by_node.entry(leader.node).or_default().push(index);
+        }
+    }
+    let mut result = Ok(());
+    for (node, indexes) in by_node {
+        let asked: Vec<_> = indexes.iter().filter_map(|&i| Some((i, wanted.get(i)?))).collect();
+        if let Err(error) = ask_node(cluster, isolation, node, &asked, found).await {
+            for (_, (place, _)) in &asked {
+                cluster.forget_topic(&place.topic);
+            }
+            if !error.is_retriable() {
+                return Err(error);
+            }
+            result = Err(error);
+        }
+    }
+    result
+}
+
+async fn ask_node(
+    cluster: &Cluster,
+    isolation: Isolation,
+    node: i32,
+    asked: &[(usize, &(TopicPartition, OffsetSpec))],
+    found: &mut [Option<ListedOffset>],
+) -> Result<(), ClientError> {
+    let mut topics: Vec<ListOffsetsTopic> = Vec::new();
+    for (_, (place, spec)) in asked {
+        let partition = ListOffsetsPartition {
+            partition_index: place.partition,
+            timestamp: spec.timestamp().unwrap_or(-1),
+            ..ListOffsetsPartition::default()
+        };
+        match topics.last_mut() {
+            Some(topic) if *topic.name == *place.topic => topic.partitions.push(partition),
+            _ => topics.push(ListOffsetsTopic {
+                name: (&*place.topic).into(),
+                partitions: vec![partition],
+            }),
+        }
+    }
+    let request = ListOffsetsRequest {
+        replica_id: -1,
+        isolation_level: isolation.number(),
+        topics,
+        ..ListOffsetsRequest::default()
+    };
+    let response = cluster.node(node).await?.send(&request).await?;
+    let mut result = Ok(());
+    for (index, (place, _)) in asked {
+        let answer = response
+            .topics
+            .iter()
+            .filter(|topic| *topic.name == *place.topic)
+            .flat_map(|topic| &topic.partitions)
+            .find(|partition| partition.partition_index == place.partition);
+        match answer.map(|answer| listed(answer, place)) {
+            Some(Ok(listed)) => {
+                if let Some(slot) = found.get_mut(*index) {
+                    *slot = Some(listed);
+                }
+            }
+            Some(Err(error)) => {
+                if !error.is_retriable() {
+                    return Err(error);
+                }
+                result = Err(error);
+            }
+            None => {
+                let api = ListOffsetsRequest::KEY.name();
+                return Err(ClientError::Missing { api, subject: place.to_string() });
+            }
+        }
+    }
+    result
+}
+
+fn listed(
+    answer: &ListOffsetsPartitionResponse,
+    place: &TopicPartition,
+) -> Result<ListedOffset, ClientError> {
+    ErrorCode::from_wire(answer.error_code).ok().map_err(|code| {
+        ClientError::broker(ListOffsetsRequest::KEY.name(), place.to_string(), code, None)
+    })?;
+    Ok(ListedOffset {
+        place: place.clone(),
+        offset: Some(Offset(answer.offset)).filter(|offset| offset.0 >= 0),
+        timestamp: Some(Timestamp(answer.timestamp)).filter(|time| time.is_some()),
+        leader_epoch: Some(LeaderEpoch(answer.leader_epoch)).filter(|epoch| epoch.0 >= 0),
+    })
+}
