@@ -1,1 +1,45 @@
-//! One partition on one disk: segments, indexes, epochs, producers, recovery, retention, sync.
+//! One partition on one disk: segments, indexes, leader epochs, producer state, recovery, retention
+//! and sync; and the folder that holds all partitions of a node.
+//!
+//! The files are Kafka's own (docs/format): batches lie on disk as the producer sent them, with
+//! offset and leader epoch patched in. Everything else in a folder can be built from the batches.
+//!
+//! Deliberately absent: the high watermark and everything else that follows from replicas, threads
+//! apart from the [`Syncer`], timers (the caller decides when to apply retention and to checkpoint),
+//! and any protocol.
+
+mod append;
+mod checkpoint;
+mod config;
+mod epochs;
+mod error;
+mod files;
+mod index;
+mod log;
+mod log_dir;
+mod lookup;
+pub mod names;
+mod producers;
+mod read;
+mod recovery;
+mod retention;
+mod segment;
+mod sync;
+mod truncate;
+mod validate;
+mod walk;
+
+pub use append::AppendInfo;
+pub use config::{Cleanup, Compression, Durability, LogConfig};
+pub use epochs::Epochs;
+pub use error::{AppendError, LogError, ReadError, RecordFault};
+pub use log::{Log, Marks};
+pub use log_dir::{Identity, LogDir, LogDirError, PartitionFolder, PartitionSize};
+pub use lookup::TimedOffset;
+pub use producers::{ProducedBatch, ProducerEntry, Producers, SnapshotError};
+pub use read::{Region, Slice};
+pub use records::TimestampType;
+pub use recovery::OpenState;
+pub use retention::RetentionReport;
+pub use sync::{DurableListener, Syncer};
+pub use validate::Origin;

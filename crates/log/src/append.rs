@@ -1,0 +1,284 @@
+//! Appending: checks first and outside the lock, then offsets, one gathering write into the page
+//! cache, and publication, all under the append lock.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use env::disk::OpenMode;
+use records::{Batch, LeaderEpoch, Offset, Record, Timestamp, TimestampType, control};
+use smallvec::SmallVec;
+
+use crate::config::LogConfig;
+use crate::error::{AppendError, LogError};
+use crate::log::{Log, Pending, Writer};
+use crate::names;
+use crate::producers::Admission;
+use crate::segment::{Segment, Written};
+use crate::validate::{self, Origin, PreparedBatches};
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendInfo {
+    /// Offset of the first record.
+    pub first: Offset,
+    /// Offset of the last record.
+    pub last: Offset,
+    /// The broker's stamp, where the topic has such.
+    pub append_time: Option<Timestamp>,
+    /// The log start at that moment.
+    pub log_start: Offset,
+    /// Nothing was written: these records were appended before, at the offsets given.
+    pub duplicate: bool,
+    /// The log end after the append. What is appended is durable once `durable_end` is above `last`.
+    pub log_end: Offset,
+    /// Records written.
+    pub records: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// The kernel takes at most this many parts in one write.
+const PARTS_MAX: usize = 1024;
+
+impl Log {
+    /// Appends what the leader of the partition was given. The batches get their offsets and the
+    /// leader's epoch; the records stay as they are unless the settings ask otherwise.
+    ///
+    /// The records are in the page cache when this returns. They are durable after a [`Log::sync`].
+    pub fn append_as_leader(
+        &self,
+        batches: &[u8],
+        epoch: LeaderEpoch,
+        origin: Origin,
+    ) -> Result<AppendInfo, AppendError> {
+        let config = self.config.load();
+        let now = Timestamp(self.env.clock.wall_ms());
+        let mut prepared = validate::prepare(batches, origin, &config, now)?;
+        let marker = coordinator_epoch(batches, &prepared);
+        let size: usize = prepared.iter().map(validate::Prepared::len).sum();
+        let size = match u32::try_from(size) {
+            Ok(size) if size <= segment_bytes_max(&config) => size,
+            Ok(_) | Err(_) => {
+                let max = segment_bytes_max(&config);
+                return Err(AppendError::LargerThanSegment { size, max });
+            }
+        };
+
+        let mut writer = self.writer.lock();
+        self.check_open()?;
+        for batch in &prepared {
+            if let Admission::Duplicate(known) = writer.producers.admit(&batch.header, origin)? {
+                return Ok(AppendInfo {
+                    first: known.first_offset(),
+                    last: known.last_offset,
+                    append_time: stamp(&config, known.timestamp),
+                    log_start: self.log_start(),
+                    duplicate: true,
+                    log_end: self.log_end(),
+                    records: 0,
+                    bytes: 0,
+                });
+            }
+        }
+        if let Some(latest) = self.latest_epoch()
+            && epoch < latest
+        {
+            return Err(AppendError::StaleLeaderEpoch { epoch, latest });
+        }
+
+        let first = self.log_end();
+        let mut next = first;
+        for batch in &mut prepared {
+            batch.place(next, epoch);
+            next = batch.header.next_offset();
+        }
+        self.write(&mut writer, &config, &prepared, size)?;
+        if self.epochs.write().assign(epoch, first) {
+            writer.epochs_dirty = true;
+        }
+        for batch in &prepared {
+            writer.producers.enter(&batch.header, marker, now.0);
+        }
+        self.log_end.store(next.0, Ordering::Release);
+        Ok(AppendInfo {
+            first,
+            last: next - 1,
+            append_time: stamp(&config, now),
+            log_start: self.log_start(),
+            duplicate: false,
+            log_end: next,
+            records: u64::try_from(next - first).unwrap_or(0),
+            bytes: u64::from(size),
+        })
+    }
+
+    /// Puts placed batches at the end of the active segment, after a roll where one is due, and
+    /// makes them visible.
+    fn write(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        batches: &PreparedBatches<'_>,
+        size: u32,
+    ) -> Result<(), LogError> {
+        let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };
+        let latest = batches.iter().map(|batch| batch.header.max_timestamp).max();
+        let latest = latest.unwrap_or(Timestamp::NONE);
+        if self.roll_is_due(writer, config, size, last.header.last_offset(), latest) {
+            self.roll(writer, first.header.base_offset)?;
+        }
+        let position = writer.active.extent().size;
+        self.reserve(writer, config, position, size)?;
+
+        let mut at = u64::from(position);
+        for group in batches.chunks(PARTS_MAX / 2) {
+            let parts: SmallVec<[IoSlice<'_>; 8]> =
+                group.iter().flat_map(validate::Prepared::parts).collect();
+            let len: usize = parts.iter().map(|part| part.len()).sum();
+            self.fencing(
+                writer
+                    .file
+                    .write_all_at(&parts, at)
+                    .map_err(|error| LogError::io(&writer.active.path(), "write", error)),
+            )?;
+            at += u64::try_from(len).unwrap_or(0);
+        }
+        assert!(
+            at == u64::from(position) + u64::from(size),
+            "a write of another size than planned"
+        );
+        writer.dirty = true;
+        if position == 0 {
+            writer.first_timestamp = Some(first.header.max_timestamp).filter(|time| time.is_some());
+            writer.opened_ms = self.env.clock.wall_ms();
+        }
+        let written: SmallVec<[Written; 4]> =
+            batches.iter().map(|batch| Written::of(&batch.header)).collect();
+        writer.active.publish(&written, config.index_interval_bytes);
+        Ok(())
+    }
+
+    fn roll_is_due(
+        &self,
+        writer: &Writer,
+        config: &LogConfig,
+        size: u32,
+        last: Offset,
+        latest: Timestamp,
+    ) -> bool {
+        let extent = writer.active.extent();
+        if extent.size == 0 {
+            return false;
+        }
+        let full = extent.size.saturating_add(size) > segment_bytes_max(config);
+        let far = last - writer.active.base > i64::from(i32::MAX);
+        full || far
+            || writer.active.index_is_full(config.segment_index_bytes)
+            || self.is_old(writer, config, Some(latest))
+    }
+
+    /// Whether the active segment is older than `segment_ms`: by the timestamps of the records where
+    /// there are any, else by the clock.
+    pub(crate) fn is_old(
+        &self,
+        writer: &Writer,
+        config: &LogConfig,
+        latest: Option<Timestamp>,
+    ) -> bool {
+        let by_records = writer.first_timestamp.zip(latest).filter(|(_, latest)| latest.is_some());
+        let age = match by_records {
+            Some((first, latest)) => latest.ms_since(first),
+            None => self.env.clock.wall_ms().saturating_sub(writer.opened_ms),
+        };
+        u64::try_from(age).is_ok_and(|age| age > config.segment_ms)
+    }
+
+    /// Seals the active segment and begins a new one at `base`. What belongs to the sealed one is
+    /// written by the next sync.
+    pub(crate) fn roll(&self, writer: &mut Writer, base: Offset) -> Result<(), LogError> {
+        let path = self.dir.join(names::segment_file(base, names::LOG));
+        let file = self.fencing(
+            self.env
+                .disk
+                .open(&path, OpenMode::CreateNew)
+                .map_err(|error| LogError::io(&path, "create", error)),
+        )?;
+        if writer.reserved > 0 {
+            // Gives the blocks back that were reserved and not used.
+            let size = u64::from(writer.active.extent().size);
+            self.fencing(
+                writer
+                    .file
+                    .set_len(size)
+                    .map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
+            )?;
+        }
+        let sealed = std::mem::replace(
+            &mut writer.active,
+            Arc::new(Segment::active(path, base, file.clone())),
+        );
+        let sealed_file = std::mem::replace(&mut writer.file, file);
+        if std::mem::take(&mut writer.dirty) {
+            writer.unsynced.push(sealed_file);
+        }
+        let index = sealed.seal();
+        writer.pending.push(Pending::Indexes(sealed, index));
+        writer.pending.push(Pending::Snapshot(base, writer.producers.encode()));
+        writer.names_dirty = true;
+        writer.reserved = 0;
+        writer.first_timestamp = None;
+        writer.opened_ms = self.env.clock.wall_ms();
+        let mut segments = self.segments.load().as_ref().clone();
+        segments.push(writer.active.clone());
+        self.segments.store(Arc::new(segments));
+        Ok(())
+    }
+
+    /// Reserves blocks ahead of a segment that has shown that it grows.
+    fn reserve(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        position: u32,
+        size: u32,
+    ) -> Result<(), LogError> {
+        let step = u64::from(config.preallocate_bytes);
+        let end = u64::from(position) + u64::from(size);
+        if step == 0 || end < step || end <= writer.reserved {
+            return Ok(());
+        }
+        let ahead = step.min(u64::from(segment_bytes_max(config)).saturating_sub(end));
+        self.fencing(
+            writer
+                .file
+                .allocate(u64::from(position), u64::from(size) + ahead)
+                .map_err(|error| LogError::io(&writer.active.path(), "allocate", error)),
+        )?;
+        writer.reserved = end + ahead;
+        Ok(())
+    }
+}
+
+/// Positions in an index are signed 32-bit numbers.
+fn segment_bytes_max(config: &LogConfig) -> u32 {
+    config.segment_bytes.min(i32::MAX.unsigned_abs())
+}
+
+fn stamp(config: &LogConfig, now: Timestamp) -> Option<Timestamp> {
+    (config.timestamp_type == TimestampType::LogAppendTime).then_some(now)
+}
+
+/// The coordinator's epoch out of a marker that ends a transaction.
+fn coordinator_epoch(bytes: &[u8], prepared: &PreparedBatches<'_>) -> Option<i32> {
+    prepared.first().filter(|batch| batch.header.attributes.is_control())?;
+    let batch = Batch::parse(bytes).ok()?;
+    marker_epoch(&batch)
+}
+
+/// The coordinator's epoch out of a control batch.
+pub(crate) fn marker_epoch(batch: &Batch<'_>) -> Option<i32> {
+    let section = batch.record_section();
+    let record: Record<'_> = batch.records(section).next()?.ok()?;
+    control::EndTxnMarker::parse(&record).ok().map(|marker| marker.coordinator_epoch)
+}

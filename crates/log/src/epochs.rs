@@ -1,0 +1,128 @@
+//! Which leader epoch began at which offset, and the file that holds it.
+//!
+//! Epochs and offsets both strictly increase. The file is Kafka's text: a version line, a count, and
+//! one `epoch offset` line each. An epoch that began without a record may be forgotten by a crash;
+//! all others can be read off the batches.
+
+use std::fmt::Write as _;
+
+use records::{LeaderEpoch, Offset};
+
+/// The epochs of one log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Epochs {
+    entries: Vec<(LeaderEpoch, Offset)>,
+}
+
+impl Epochs {
+    /// Every epoch with its first offset.
+    #[must_use]
+    pub fn entries(&self) -> &[(LeaderEpoch, Offset)] {
+        &self.entries
+    }
+
+    /// The newest epoch.
+    #[must_use]
+    pub fn latest(&self) -> Option<LeaderEpoch> {
+        self.entries.last().map(|(epoch, _)| *epoch)
+    }
+
+    /// `epoch` begins at `start`. Says whether that was news. Entries that contradict it, such as an
+    /// older epoch that got no record, make place.
+    pub fn assign(&mut self, epoch: LeaderEpoch, start: Offset) -> bool {
+        if epoch < LeaderEpoch::ZERO || self.latest().is_some_and(|latest| latest >= epoch) {
+            return false;
+        }
+        while self.entries.last().is_some_and(|(_, last)| *last >= start) {
+            self.entries.pop();
+        }
+        self.entries.push((epoch, start));
+        true
+    }
+
+    /// The epoch of the record at `offset`.
+    #[must_use]
+    pub fn of(&self, offset: Offset) -> Option<LeaderEpoch> {
+        let count = self.entries.partition_point(|(_, start)| *start <= offset);
+        self.get(count.checked_sub(1)?).map(|(epoch, _)| epoch)
+    }
+
+    /// The greatest epoch up to `epoch` and the offset at which it ended, for a follower that looks
+    /// for the place where its log parts from this one.
+    #[must_use]
+    pub fn end_of(&self, epoch: LeaderEpoch, log_end: Offset) -> Option<(LeaderEpoch, Offset)> {
+        if self.latest()? == epoch {
+            return Some((epoch, log_end));
+        }
+        let above = self.entries.partition_point(|(known, _)| *known <= epoch);
+        // An epoch newer than the newest: nothing can be said.
+        let (_, end) = self.get(above)?;
+        match above.checked_sub(1).and_then(|floor| self.get(floor)) {
+            Some((floor, _)) => Some((floor, end)),
+            // Older than everything here: it ended before the first epoch began.
+            None => Some((epoch, end)),
+        }
+    }
+
+    /// Forgets what begins at `end` or after. Says whether anything was.
+    pub fn truncate_from_end(&mut self, end: Offset) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|(_, start)| *start < end);
+        self.entries.len() != before
+    }
+
+    /// Forgets what ended before `start`; the epoch at `start` then begins there.
+    pub fn truncate_from_start(&mut self, start: Offset) -> bool {
+        let covered = self.entries.partition_point(|(_, begin)| *begin <= start);
+        let Some(floor) = covered.checked_sub(1) else { return false };
+        self.entries.drain(..floor);
+        match self.entries.first_mut() {
+            Some((_, begin)) if *begin < start => {
+                *begin = start;
+                true
+            }
+            _ => floor > 0,
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<(LeaderEpoch, Offset)> {
+        self.entries.get(index).copied()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = format!("0\n{}\n", self.entries.len());
+        for (epoch, start) in &self.entries {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{epoch} {start}");
+        }
+        text
+    }
+
+    /// The file back; `None` when it is not what was written.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Epochs> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut lines = text.lines();
+        if lines.next()? != "0" {
+            return None;
+        }
+        let count: usize = lines.next()?.parse().ok()?;
+        let mut epochs = Epochs::default();
+        for line in lines.by_ref().take(count) {
+            let (epoch, start) = line.split_once(' ')?;
+            let (epoch, start) = (LeaderEpoch(epoch.parse().ok()?), Offset(start.parse().ok()?));
+            let last = epochs.entries.last();
+            if last.is_some_and(|(before, from)| epoch <= *before || start <= *from) {
+                return None;
+            }
+            epochs.entries.push((epoch, start));
+        }
+        (epochs.entries.len() == count && lines.next().is_none() && text.ends_with('\n'))
+            .then_some(epochs)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Small whole files, with the failure saying which file it was.
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use env::disk::OpenMode;
+use env::{Disk, File};
+
+use crate::error::LogError;
+
+/// Writes a whole file in place; the caller syncs it.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    path: &Path,
+    content: &[u8],
+) -> Result<Arc<dyn File>, LogError> {
+    let failed = |error| LogError::io(path, "write", error);
+    let file = disk.open(path, OpenMode::Create).map_err(failed)?;
+    if !file.is_empty().map_err(failed)? {
+        file.set_len(0).map_err(failed)?;
+    }
+    file.write_all_at(&[IoSlice::new(content)], 0).map_err(failed)?;
+    Ok(file)
+}
+
+/// Replaces a file by a rename; the caller syncs file and folder. A crash before that may leave the
+/// new name with the content torn, so only for files whose content shows that.
+pub(crate) fn replace_unsynced(
+    disk: &dyn Disk,
+    path: &Path,
+    content: &[u8],
+) -> Result<Arc<dyn File>, LogError> {
+    let beside = PathBuf::from(format!("{}.tmp", path.display()));
+    let file = write(disk, &beside, content)?;
+    disk.rename(&beside, path).map_err(|error| LogError::io(path, "rename", error))?;
+    Ok(file)
+}
+
+/// Replaces a file so that a crash leaves the old or the new.
+pub(crate) fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<(), LogError> {
+    disk.replace(path, content).map_err(|error| LogError::io(path, "replace", error))
+}
+
+pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    disk.sync_dir(path).map_err(|error| LogError::io(path, "sync folder", error))
+}
+
+pub(crate) fn remove(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    match disk.remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(LogError::io(path, "remove", error)),
+    }
+}

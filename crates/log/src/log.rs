@@ -1,0 +1,378 @@
+//! One partition on one disk: the state behind an `Arc<Log>`, syncing, closing and deleting.
+//!
+//! Offsets: `log_start` is inclusive, `log_end` and `durable_end` are exclusive;
+//! `log_start <= log_end` and `durable_end <= log_end` always.
+//!
+//! Locks, in this order:
+//! 1. `syncing`: held by whoever syncs or changes the set of files (retention, truncation, close).
+//! 2. `writer`: the append lock, held for a write into the page cache, never for a sync.
+//! 3. the locks inside a segment and of the epochs, held for a few instructions.
+//!
+//! Readers take none of the first two. They load the published list of segments, which is replaced as
+//! a whole, and the extent of a segment, which moves after the bytes are in the file.
+//!
+//! After the first failed write or sync the log is fenced: what is on disk is not known any more, so
+//! nothing is written, nothing is retried, and only opening it again (recovery) helps. Reads go on.
+//!
+//! What a crash leaves: whatever was written since the last sync may be there, torn or gone. Index
+//! files, producer snapshots and the epoch file are written by the sync that moves `durable_end`
+//! past what they describe, so that everything below a durable end has them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use arc_swap::ArcSwap;
+use env::{Env, File};
+use parking_lot::{Mutex, RwLock};
+use records::{LeaderEpoch, Offset};
+use uuid::Uuid;
+
+use crate::config::LogConfig;
+use crate::epochs::Epochs;
+use crate::error::LogError;
+use crate::files;
+use crate::index::Index;
+use crate::names;
+use crate::producers::{ProducerEntry, Producers};
+use crate::segment::{Segment, Warm};
+use crate::sync::DurableListener;
+
+/// Keeps what a log must find again after a crash but does not store itself: the recovery point and
+/// the log start. [`crate::LogDir`] does, for all its logs in two files.
+pub trait Marks: Send + Sync + std::fmt::Debug {
+    /// The log start or the durable end of a log have changed in a way that must be on stable
+    /// storage before files are touched. The log's getters already show the new values.
+    fn persist(&self) -> Result<(), LogError>;
+}
+
+/// A file that the next sync writes.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// The indexes of a sealed segment.
+    Indexes(Arc<Segment>, Arc<Index>),
+    /// A producer snapshot.
+    Snapshot(Offset, Vec<u8>),
+}
+
+/// What only the holder of the append lock touches.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub active: Arc<Segment>,
+    pub file: Arc<dyn File>,
+    pub producers: Producers,
+    /// The active segment has bytes that were not synced.
+    pub dirty: bool,
+    /// Sealed segments whose bytes were not synced.
+    pub unsynced: Vec<Arc<dyn File>>,
+    pub pending: Vec<Pending>,
+    /// Names in the folder, or the folder's own name, are not durable yet.
+    pub names_dirty: bool,
+    pub folder_dirty: bool,
+    pub epochs_dirty: bool,
+    /// Blocks of the active file are reserved up to here.
+    pub reserved: u64,
+    /// Timestamp of the first batch in the active segment, and the wall time it was opened.
+    pub first_timestamp: Option<records::Timestamp>,
+    pub opened_ms: i64,
+}
+
+/// Segments that wait for their deletion.
+#[derive(Debug)]
+pub(crate) struct Doomed {
+    pub due: std::time::Duration,
+    pub paths: Vec<PathBuf>,
+}
+
+/// One partition on one disk.
+#[derive(Debug)]
+pub struct Log {
+    pub(crate) env: Env,
+    pub(crate) dir: PathBuf,
+    pub(crate) topic_id: Uuid,
+    pub(crate) config: ArcSwap<LogConfig>,
+    pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
+    pub(crate) log_start: AtomicI64,
+    pub(crate) log_end: AtomicI64,
+    pub(crate) durable_end: AtomicI64,
+    pub(crate) epochs: RwLock<Epochs>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) syncing: Mutex<()>,
+    pub(crate) warm: Mutex<Warm>,
+    pub(crate) doomed: Mutex<Vec<Doomed>>,
+    pub(crate) fence: OnceLock<LogError>,
+    pub(crate) closed: AtomicBool,
+    pub(crate) deleted: AtomicBool,
+    pub(crate) marks: Option<Weak<dyn Marks>>,
+    pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
+    pub(crate) queued: AtomicBool,
+}
+
+impl Log {
+    /// The first offset there is.
+    #[must_use]
+    pub fn log_start(&self) -> Offset {
+        Offset(self.log_start.load(Ordering::Acquire))
+    }
+
+    /// The offset after the last record.
+    #[must_use]
+    pub fn log_end(&self) -> Offset {
+        Offset(self.log_end.load(Ordering::Acquire))
+    }
+
+    /// Everything before this offset survives a loss of power.
+    #[must_use]
+    pub fn durable_end(&self) -> Offset {
+        Offset(self.durable_end.load(Ordering::Acquire))
+    }
+
+    /// The topic this log belongs to.
+    #[must_use]
+    pub fn topic_id(&self) -> Uuid {
+        self.topic_id
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<LogConfig> {
+        self.config.load_full()
+    }
+
+    /// Changes the settings; appends that began earlier still see the old ones.
+    pub fn set_config(&self, config: LogConfig) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// Bytes of all segments, without those that wait for deletion.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| u64::from(segment.extent().size)).sum()
+    }
+
+    /// How many segments there are.
+    #[must_use]
+    pub fn segment_count(&self) -> usize {
+        self.segments.load().len()
+    }
+
+    /// Whom the [`crate::Syncer`] tells about a new durable end.
+    pub fn set_listener(&self, listener: Weak<dyn DurableListener>) {
+        *self.listener.lock() = Some(listener);
+    }
+
+    /// The failure since which nothing is written, if there was one.
+    #[must_use]
+    pub fn fenced(&self) -> Option<&LogError> {
+        self.fence.get()
+    }
+
+    /// All producers the log knows.
+    #[must_use]
+    pub fn active_producers(&self) -> Vec<ProducerEntry> {
+        self.writer.lock().producers.entries()
+    }
+
+    /// Forgets producers that were silent for too long.
+    pub fn expire_producers(&self) {
+        let after = self.config.load().producer_id_expiration_ms;
+        let now = self.env.clock.wall_ms();
+        self.writer.lock().producers.expire(now, after);
+    }
+
+    /// Where the earliest open transaction began.
+    #[must_use]
+    pub fn first_open_transaction(&self) -> Option<Offset> {
+        self.writer.lock().producers.first_open_transaction()
+    }
+
+    /// The newest leader epoch.
+    #[must_use]
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.read().latest()
+    }
+
+    /// The leader epoch of the record at an offset.
+    #[must_use]
+    pub fn epoch_of(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.read().of(offset)
+    }
+
+    /// The greatest epoch up to `epoch` and where it ended. `None` when `epoch` is newer than
+    /// everything here, or there is no epoch at all.
+    #[must_use]
+    pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.epochs.read().end_of(epoch, self.log_end())
+    }
+
+    /// A leader begins: its epoch starts at the log end even if it never gets a record. A crash
+    /// before the next sync may forget it, which is as if it had not led.
+    pub fn begin_epoch(&self, epoch: LeaderEpoch) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        self.check_open()?;
+        if self.epochs.write().assign(epoch, self.log_end()) {
+            writer.epochs_dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Makes everything that is appended by now durable and says up to where that is. Appends go on
+    /// meanwhile; of several callers one works and the others find its work done.
+    pub fn sync(&self) -> Result<Offset, LogError> {
+        let _one_at_a_time = self.syncing.lock();
+        self.sync_locked()
+    }
+
+    /// [`Log::sync`] for a caller that holds `syncing`.
+    pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
+        let (mut sync, pending, target, names, folder) = {
+            let mut writer = self.writer.lock();
+            self.check_open()?;
+            let target = self.log_end();
+            let mut sync = std::mem::take(&mut writer.unsynced);
+            if std::mem::take(&mut writer.dirty) {
+                sync.push(writer.file.clone());
+            }
+            if std::mem::take(&mut writer.epochs_dirty) {
+                let text = self.epochs.read().encode();
+                sync.push(self.fencing(files::replace_unsynced(
+                    &*self.env.disk,
+                    &self.dir.join(names::EPOCHS),
+                    text.as_bytes(),
+                ))?);
+                writer.names_dirty = true;
+            }
+            let pending = std::mem::take(&mut writer.pending);
+            let names = std::mem::take(&mut writer.names_dirty);
+            let folder = std::mem::take(&mut writer.folder_dirty);
+            (sync, pending, target, names, folder)
+        };
+        let names = names || !pending.is_empty();
+        for file in pending {
+            self.fencing(self.write_pending(file, &mut sync))?;
+        }
+        for file in sync {
+            self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
+        }
+        if names {
+            self.fencing(files::sync_dir(&*self.env.disk, &self.dir))?;
+        }
+        if folder && let Some(parent) = self.dir.parent() {
+            self.fencing(files::sync_dir(&*self.env.disk, parent))?;
+        }
+        assert!(target <= self.log_end(), "the log end went back during a sync");
+        self.durable_end.fetch_max(target.0, Ordering::AcqRel);
+        Ok(self.durable_end())
+    }
+
+    fn write_pending(
+        &self,
+        file: Pending,
+        written: &mut Vec<Arc<dyn File>>,
+    ) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        match file {
+            Pending::Indexes(segment, index) => {
+                let (offsets, times) = index.encode();
+                written.push(files::write(disk, &segment.sibling(names::INDEX), &offsets)?);
+                written.push(files::write(disk, &segment.sibling(names::TIME_INDEX), &times)?);
+            }
+            Pending::Snapshot(offset, bytes) => {
+                let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
+                written.push(files::write(disk, &path, &bytes)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Syncs everything, writes indexes and the producer snapshot, and ends all use of the log.
+    pub fn close(&self) -> Result<(), LogError> {
+        let _one_at_a_time = self.syncing.lock();
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        {
+            let mut writer = self.writer.lock();
+            self.check_open()?;
+            let index = Arc::new(writer.active.finished_index());
+            let active = writer.active.clone();
+            writer.pending.push(Pending::Indexes(active, index));
+            let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
+            writer.pending.push(snapshot);
+        }
+        self.sync_locked()?;
+        self.closed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Ends all use of the log and removes its folder: first under another name, so that it is gone
+    /// at once for whoever opens it again.
+    pub fn delete(&self) -> Result<(), LogError> {
+        let _one_at_a_time = self.syncing.lock();
+        let writer = self.writer.lock();
+        self.closed.store(true, Ordering::Release);
+        drop(writer);
+        self.deleted.store(true, Ordering::Release);
+        remove_folder(&self.env, &self.dir)
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), LogError> {
+        if let Some(cause) = self.fence.get() {
+            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(LogError::Closed);
+        }
+        Ok(())
+    }
+
+    /// Fences the log when `result` is a failure.
+    pub(crate) fn fencing<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
+        if let Err(error) = &result
+            && self.fence.set(error.clone()).is_ok()
+        {
+            tracing::error!(log = %self.dir.display(), %error, "log fenced, nothing more is written to it");
+        }
+        result
+    }
+
+    /// Asks the keeper of the marks to write them down.
+    pub(crate) fn persist_marks(&self) -> Result<(), LogError> {
+        match self.marks.as_ref().and_then(Weak::upgrade) {
+            Some(marks) => self.fencing(marks.persist()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Removes the folder of a partition, first under another name.
+pub(crate) fn remove_folder(env: &Env, dir: &Path) -> Result<(), LogError> {
+    let disk = &*env.disk;
+    let name = dir.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let unique = Uuid::from_bytes(env.random.id()).simple();
+    let doomed = dir.with_file_name(doomed_folder(&name, &unique.to_string()));
+    disk.rename(dir, &doomed).map_err(|error| LogError::io(dir, "rename", error))?;
+    if let Some(parent) = dir.parent() {
+        files::sync_dir(disk, parent)?;
+    }
+    disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))
+}
+
+/// The longest name of a file.
+const NAME_MAX: usize = 255;
+
+/// The name under which a folder waits for its deletion; a long topic name is cut.
+fn doomed_folder(name: &str, unique: &str) -> String {
+    let suffix = format!(".{unique}{}", names::DELETED_FOLDER);
+    let name: String = name.chars().take(NAME_MAX.saturating_sub(suffix.len())).collect();
+    format!("{name}{suffix}")
+}
+
+#[cfg(test)]
+mod tests;

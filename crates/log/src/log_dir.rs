@@ -1,0 +1,602 @@
+//! The folder that holds all partitions of a node.
+//!
+//! Owns what concerns all logs at once: the lock against a second process, the identity of the folder,
+//! the recovery points and log starts, and the mark of an orderly end. A folder that is not ours is
+//! refused before anything in it is touched.
+//!
+//! Both checkpoint files are replaced as a whole and always written together, from what the logs say
+//! at that moment. A recovery point in the file never exceeds what was synced: it is read from a log
+//! after its sync, and lowered in the file before a log is truncated.
+//!
+//! Lock order: `files` (one writer of checkpoints), then `logs`. A log calls in here while it holds
+//! its own locks, so nothing here calls a log's blocking methods under either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use env::disk::{Lock, OpenMode, Space};
+use env::{Disk, Env};
+use parking_lot::{Condvar, Mutex};
+use records::Offset;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::checkpoint::{self, Key};
+use crate::config::LogConfig;
+use crate::error::LogError;
+use crate::files;
+use crate::log::{Log, Marks};
+use crate::names;
+use crate::recovery::{OpenState, parse_metadata};
+
+/// Locked while a process uses the folder.
+const LOCK: &str = ".lock";
+/// Whose folder it is.
+const META: &str = "meta.properties";
+/// There when all logs were closed in order; gone while the folder is in use. Kafka's name.
+const CLEAN: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// The line that tells our folder from Kafka's.
+const OUR_LINE: &str = "walser.version=1";
+/// Checkpoints are read up to this size: a million partitions with long names.
+const CHECKPOINT_MAX: u64 = 256 << 20;
+
+/// Why a folder cannot be used.
+#[derive(Debug, Error)]
+pub enum LogDirError {
+    /// Another process uses it.
+    #[error("{path} is in use by another process")]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It holds something else.
+    #[error("{path} is not empty and not a data folder, it holds {}", found.join(", "))]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Some of what is there.
+        found: Vec<String>,
+    },
+    /// It is the data folder of an Apache Kafka broker.
+    #[error("{path} is the data folder of a Kafka broker")]
+    ForeignKafka {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It belongs to another cluster.
+    #[error("{path} belongs to cluster {found}, not {expected}")]
+    WrongCluster {
+        /// The folder.
+        path: PathBuf,
+        /// Its cluster.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// It belongs to another node.
+    #[error("{path} belongs to node {found}, not {expected}")]
+    WrongNode {
+        /// The folder.
+        path: PathBuf,
+        /// Its node.
+        found: i32,
+        /// What was asked for.
+        expected: i32,
+    },
+    /// A file of the folder is not what was written.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Something else failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Whose folder it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster_id: String,
+    /// The node.
+    pub node_id: i32,
+    /// The folder itself.
+    pub directory_id: Uuid,
+}
+
+/// A partition that has a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionFolder {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: i32,
+    /// The topic's id, if the folder says so.
+    pub topic_id: Option<Uuid>,
+}
+
+/// What a partition takes on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionSize {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: i32,
+    /// Bytes of its segments.
+    pub bytes: u64,
+    /// The offset after its last record, while the log is open.
+    pub log_end: Option<Offset>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    recovery_point: Offset,
+    log_start: Offset,
+}
+
+#[derive(Debug, Default)]
+struct Logs {
+    open: BTreeMap<Key, Arc<Log>>,
+    /// Of logs that are not open: as the files say or as they were when they were closed.
+    marks: BTreeMap<Key, Mark>,
+    opening: BTreeSet<Key>,
+    /// Logs that were closed in order since the folder was opened.
+    closed: BTreeSet<Key>,
+    /// Logs opened since, which the mark of an orderly end says nothing about any more.
+    used: BTreeSet<Key>,
+}
+
+/// The folder of all partitions.
+pub struct LogDir {
+    env: Env,
+    path: PathBuf,
+    identity: Identity,
+    clean: bool,
+    files: Mutex<()>,
+    logs: Mutex<Logs>,
+    opened: Condvar,
+    this: Weak<LogDir>,
+    _lock: Lock,
+}
+
+impl std::fmt::Debug for LogDir {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogDir")
+            .field("path", &self.path)
+            .field("identity", &self.identity)
+            .finish()
+    }
+}
+
+impl LogDir {
+    /// Opens a data folder or makes an empty or missing one ours. Without `cluster_id` a new folder
+    /// gets a random one and an old folder keeps its own.
+    pub fn open(
+        env: &Env,
+        path: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+    ) -> Result<Arc<LogDir>, LogDirError> {
+        let disk = &*env.disk;
+        let meta = path.join(META);
+        let known = check_ours(disk, path)?;
+        disk.create_dir_all(path).map_err(|source| unwritable(path, source))?;
+        let lock = disk.lock(&path.join(LOCK)).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
+            _ => unwritable(path, source),
+        })?;
+        let identity = match known {
+            Some(()) => read_identity(disk, path, node_id, cluster_id)?,
+            None => {
+                let random = || names::id_text(Uuid::from_bytes(env.random.id()));
+                let identity = Identity {
+                    cluster_id: cluster_id.map_or_else(random, str::to_owned),
+                    node_id,
+                    directory_id: Uuid::from_bytes(env.random.id()),
+                };
+                disk.replace(&meta, identity_text(&identity).as_bytes())
+                    .map_err(|source| unwritable(path, source))?;
+                identity
+            }
+        };
+        let marks = read_marks(disk, path)?;
+        let clean = disk.exists(&path.join(CLEAN));
+        if clean {
+            // From here on the logs may change.
+            files::remove(disk, &path.join(CLEAN))?;
+            files::sync_dir(disk, path)?;
+        }
+        remove_doomed(disk, path)?;
+        Ok(Arc::new_cyclic(|this| LogDir {
+            env: env.clone(),
+            path: path.to_owned(),
+            identity,
+            clean,
+            files: Mutex::new(()),
+            logs: Mutex::new(Logs { marks, ..Logs::default() }),
+            opened: Condvar::new(),
+            this: this.clone(),
+            _lock: lock,
+        }))
+    }
+
+    /// Whose folder it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the last use ended in order.
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// Opens the log of a partition, or creates it. One that is open already is returned as it is.
+    pub fn open_log(
+        &self,
+        topic: &str,
+        partition: i32,
+        topic_id: Uuid,
+        config: LogConfig,
+    ) -> Result<Arc<Log>, LogError> {
+        let key: Key = (topic.to_owned(), partition);
+        let dir = self.path.join(names::partition_folder(topic, partition));
+        let (mark, clean) = {
+            let mut logs = self.logs.lock();
+            while logs.opening.contains(&key) {
+                self.opened.wait(&mut logs);
+            }
+            if let Some(log) = logs.open.get(&key)
+                && !log.closed.load(Ordering::Acquire)
+            {
+                if log.topic_id() != topic_id {
+                    let (path, found) = (dir, log.topic_id());
+                    return Err(LogError::TopicIdMismatch { path, found, expected: topic_id });
+                }
+                return Ok(log.clone());
+            }
+            logs.retire(&key);
+            let clean = logs.closed.contains(&key) || (self.clean && !logs.used.contains(&key));
+            logs.opening.insert(key.clone());
+            (logs.marks.get(&key).copied(), clean)
+        };
+        let result = self.open_new(&key, &dir, topic_id, config, mark, clean);
+        let mut logs = self.logs.lock();
+        logs.opening.remove(&key);
+        if let Ok(log) = &result {
+            logs.used.insert(key.clone());
+            logs.closed.remove(&key);
+            logs.marks.remove(&key);
+            logs.open.insert(key, log.clone());
+        }
+        drop(logs);
+        self.opened.notify_all();
+        result
+    }
+
+    fn open_new(
+        &self,
+        key: &Key,
+        dir: &Path,
+        topic_id: Uuid,
+        config: LogConfig,
+        mark: Option<Mark>,
+        clean: bool,
+    ) -> Result<Arc<Log>, LogError> {
+        let mut mark = mark.unwrap_or_default();
+        let marked = mark.recovery_point > Offset::ZERO || mark.log_start > Offset::ZERO;
+        if marked && !self.env.disk.exists(dir) {
+            // Marks of a deleted partition of the same name must not be held against the new one
+            // after a crash.
+            self.logs.lock().marks.remove(key);
+            self.persist()?;
+            mark = Mark::default();
+        }
+        let marks: Weak<dyn Marks> = self.this.clone();
+        let state = OpenState {
+            clean,
+            recovery_point: mark.recovery_point,
+            log_start: mark.log_start,
+            marks: Some(marks),
+        };
+        Log::open_with(&self.env, dir, topic_id, config, state).map(Arc::new)
+    }
+
+    /// The log of a partition, if it is open.
+    #[must_use]
+    pub fn log(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
+        let logs = self.logs.lock();
+        let log = logs.open.get(&(topic.to_owned(), partition))?;
+        (!log.closed.load(Ordering::Acquire)).then(|| log.clone())
+    }
+
+    /// Deletes the log of a partition with its folder, whether it is open or not.
+    pub fn delete_log(&self, topic: &str, partition: i32) -> Result<(), LogError> {
+        let key: Key = (topic.to_owned(), partition);
+        let open = self.logs.lock().open.get(&key).cloned();
+        match open {
+            Some(log) if !log.closed.load(Ordering::Acquire) => log.delete()?,
+            Some(_) | None => {
+                let dir = self.path.join(names::partition_folder(topic, partition));
+                if self.env.disk.exists(&dir) {
+                    crate::log::remove_folder(&self.env, &dir)?;
+                }
+            }
+        }
+        let mut logs = self.logs.lock();
+        logs.open.remove(&key);
+        logs.marks.remove(&key);
+        Ok(())
+    }
+
+    /// Every partition that has a folder, open or not.
+    pub fn partitions(&self) -> Result<Vec<PartitionFolder>, LogError> {
+        let disk = &*self.env.disk;
+        let entries =
+            disk.read_dir(&self.path).map_err(|error| LogError::io(&self.path, "list", error))?;
+        let folders = entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| {
+            let (topic, partition) = names::parse_partition_folder(&entry.name)?;
+            let metadata = self.path.join(&entry.name).join(names::PARTITION_METADATA);
+            let topic_id = disk.read(&metadata, 1024).ok().and_then(|bytes| parse_metadata(&bytes));
+            Some(PartitionFolder { topic: topic.to_owned(), partition, topic_id })
+        });
+        Ok(folders.collect())
+    }
+
+    /// What every partition takes on disk.
+    pub fn sizes(&self) -> Result<Vec<PartitionSize>, LogError> {
+        let mut sizes = Vec::new();
+        for PartitionFolder { topic, partition, .. } in self.partitions()? {
+            let (bytes, log_end) = match self.log(&topic, partition) {
+                Some(log) => (log.size_bytes(), Some(log.log_end())),
+                None => (self.size_of_closed(&topic, partition), None),
+            };
+            sizes.push(PartitionSize { topic, partition, bytes, log_end });
+        }
+        Ok(sizes)
+    }
+
+    fn size_of_closed(&self, topic: &str, partition: i32) -> u64 {
+        let dir = self.path.join(names::partition_folder(topic, partition));
+        let Ok(entries) = self.env.disk.read_dir(&dir) else { return 0 };
+        entries
+            .iter()
+            .filter(|entry| matches!(names::parse_segment_file(&entry.name), Some((_, names::LOG))))
+            .filter_map(|entry| {
+                let file = self.env.disk.open(&dir.join(&entry.name), OpenMode::Read).ok()?;
+                file.len().ok()
+            })
+            .sum()
+    }
+
+    /// Room on the disk that holds the folder.
+    pub fn space(&self) -> io::Result<Space> {
+        self.env.disk.space(&self.path)
+    }
+
+    /// Syncs every log and writes down how far each is durable, so that recovery need not look at
+    /// what lies before. A log that cannot be synced keeps its old mark; the first such failure is
+    /// returned after all others were done.
+    pub fn checkpoint(&self) -> Result<(), LogError> {
+        let open: Vec<Arc<Log>> = self.logs.lock().open.values().cloned().collect();
+        let mut failed = None;
+        for log in open {
+            if let Err(error) = log.sync()
+                && !matches!(error, LogError::Closed)
+            {
+                failed.get_or_insert(error);
+            }
+        }
+        self.persist()?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Closes every log and, if all went well, marks the folder so that the next start trusts it.
+    pub fn close(&self) -> Result<(), LogError> {
+        let open: Vec<Arc<Log>> = self.logs.lock().open.values().cloned().collect();
+        let mut failed = None;
+        for log in open {
+            if let Err(error) = log.close() {
+                failed.get_or_insert(error);
+            }
+        }
+        self.persist()?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if !self.clean && !self.all_recovered() {
+            // A partition that nobody opened since the crash was not recovered.
+            return Ok(());
+        }
+        let content = b"{\"version\":0,\"brokerEpoch\":-1}";
+        files::replace(&*self.env.disk, &self.path.join(CLEAN), content)
+    }
+
+    fn all_recovered(&self) -> bool {
+        let Ok(folders) = self.partitions() else { return false };
+        let logs = self.logs.lock();
+        folders.into_iter().all(|folder| logs.used.contains(&(folder.topic, folder.partition)))
+    }
+}
+
+impl Logs {
+    /// Moves a log that was closed out of the open ones and keeps its marks.
+    fn retire(&mut self, key: &Key) {
+        let Some(log) = self.open.remove(key) else { return };
+        if log.deleted.load(Ordering::Acquire) {
+            return;
+        }
+        self.marks.insert(key.clone(), mark_of(&log));
+        if log.fenced().is_none() {
+            self.closed.insert(key.clone());
+        }
+    }
+}
+
+fn mark_of(log: &Log) -> Mark {
+    // The durable end first: it never passes the log end, which a truncation may be lowering.
+    Mark { recovery_point: log.durable_end(), log_start: log.log_start() }
+}
+
+impl Marks for LogDir {
+    fn persist(&self) -> Result<(), LogError> {
+        let _one_writer = self.files.lock();
+        let marks: BTreeMap<Key, Mark> = {
+            let logs = self.logs.lock();
+            let open = logs.open.iter().filter(|(_, log)| !log.deleted.load(Ordering::Acquire));
+            let open = open.map(|(key, log)| (key.clone(), mark_of(log)));
+            logs.marks.iter().map(|(key, mark)| (key.clone(), *mark)).chain(open).collect()
+        };
+        let disk = &*self.env.disk;
+        // Log starts first: a recovery point may rise over records that were deleted.
+        let starts = marks.iter().filter(|(_, mark)| mark.log_start > Offset::ZERO);
+        let starts = checkpoint::encode(starts.map(|(key, mark)| (key, mark.log_start)));
+        files::replace(disk, &self.path.join(LOG_STARTS), starts.as_bytes())?;
+        let points = checkpoint::encode(marks.iter().map(|(key, mark)| (key, mark.recovery_point)));
+        files::replace(disk, &self.path.join(RECOVERY_POINTS), points.as_bytes())
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> LogDirError {
+    LogDirError::Unwritable { path: path.to_owned(), source }
+}
+
+/// Whether the folder is ours (`Some`) or may become so (`None`).
+fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, LogDirError> {
+    if !disk.exists(path) {
+        return Ok(None);
+    }
+    let entries = disk.read_dir(path).map_err(|source| unwritable(path, source))?;
+    if entries.iter().any(|entry| entry.name == META) {
+        let meta = path.join(META);
+        let bytes =
+            disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
+        let text = String::from_utf8_lossy(&bytes);
+        if text.lines().any(|line| line.trim() == OUR_LINE) {
+            return Ok(Some(()));
+        }
+        return Err(LogDirError::ForeignKafka { path: path.to_owned() });
+    }
+    // What our own first start leaves when it is interrupted, and what file systems put there.
+    let harmless = [LOCK, "meta.properties.tmp", "lost+found"];
+    let found: Vec<String> = entries
+        .into_iter()
+        .map(|entry| entry.name)
+        .filter(|name| !harmless.contains(&name.as_str()))
+        .take(3)
+        .collect();
+    if found.is_empty() {
+        return Ok(None);
+    }
+    Err(LogDirError::Foreign { path: path.to_owned(), found })
+}
+
+fn identity_text(identity: &Identity) -> String {
+    format!(
+        "version=1\ncluster.id={}\nnode.id={}\ndirectory.id={}\n{OUR_LINE}\n",
+        identity.cluster_id,
+        identity.node_id,
+        names::id_text(identity.directory_id)
+    )
+}
+
+fn read_identity(
+    disk: &dyn Disk,
+    path: &Path,
+    node_id: i32,
+    cluster_id: Option<&str>,
+) -> Result<Identity, LogDirError> {
+    let meta = path.join(META);
+    let bytes =
+        disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+        line.map(str::trim).ok_or_else(|| LogDirError::Damaged {
+            path: meta.clone(),
+            what: format!("no {key} in it"),
+        })
+    };
+    let malformed = |what: &str| LogDirError::Damaged { path: meta.clone(), what: what.to_owned() };
+    let identity = Identity {
+        cluster_id: value("cluster.id")?.to_owned(),
+        node_id: value("node.id")?.parse().map_err(|_| malformed("node.id is not a number"))?,
+        directory_id: names::parse_id(value("directory.id")?)
+            .ok_or_else(|| malformed("directory.id is not an id"))?,
+    };
+    if let Some(expected) = cluster_id
+        && expected != identity.cluster_id
+    {
+        return Err(LogDirError::WrongCluster {
+            path: path.to_owned(),
+            found: identity.cluster_id,
+            expected: expected.to_owned(),
+        });
+    }
+    if node_id != identity.node_id {
+        return Err(LogDirError::WrongNode {
+            path: path.to_owned(),
+            found: identity.node_id,
+            expected: node_id,
+        });
+    }
+    Ok(identity)
+}
+
+fn read_marks(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<Key, Mark>, LogDirError> {
+    let mut marks: BTreeMap<Key, Mark> = BTreeMap::new();
+    for (key, offset) in read_checkpoint(disk, &path.join(RECOVERY_POINTS))? {
+        marks.entry(key).or_default().recovery_point = offset;
+    }
+    for (key, offset) in read_checkpoint(disk, &path.join(LOG_STARTS))? {
+        marks.entry(key).or_default().log_start = offset;
+    }
+    Ok(marks)
+}
+
+fn read_checkpoint(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<Key, Offset>, LogDirError> {
+    let bytes = match disk.read(path, CHECKPOINT_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(LogError::io(path, "read", error).into()),
+    };
+    checkpoint::decode(&bytes).map_err(|line| LogDirError::Damaged {
+        path: path.to_owned(),
+        what: format!("line {line} is not what was written"),
+    })
+}
+
+/// Finishes deletions of whole partitions that were interrupted.
+fn remove_doomed(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
+    let entries = disk.read_dir(path).map_err(|error| LogError::io(path, "list", error))?;
+    for entry in entries {
+        if entry.is_dir && entry.name.ends_with(names::DELETED_FOLDER) {
+            let doomed = path.join(&entry.name);
+            disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))?;
+        }
+    }
+    Ok(())
+}

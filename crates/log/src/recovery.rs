@@ -1,0 +1,589 @@
+//! Opening a log: finding its segments, and after a crash finding out what is really there.
+//!
+//! The recovery point is the durable mark: everything before it was synced. Segments before it are
+//! trusted as they are. From it on, every batch is checked; the first that is not whole ends the log,
+//! and what lies behind it is cut, because it was never acknowledged. Damage *before* the mark is
+//! never cut: opening fails and nothing is changed, so that a person or a replica can repair it.
+//!
+//! Cuts are synced before anything is appended: bytes that were cut must not come back behind newer
+//! ones after the next crash.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, OnceLock, Weak};
+
+use arc_swap::ArcSwap;
+use env::disk::OpenMode;
+use env::{Disk, Env, File};
+use parking_lot::{Mutex, RwLock};
+use records::{Offset, Timestamp};
+use uuid::Uuid;
+
+use crate::append::marker_epoch;
+use crate::config::LogConfig;
+use crate::epochs::Epochs;
+use crate::error::LogError;
+use crate::files;
+use crate::index::relative;
+use crate::log::{Log, Marks, Pending, Writer};
+use crate::names;
+use crate::producers::{Producers, known_epoch};
+use crate::segment::{Extent, Segment, Warm, Written, read_index};
+use crate::truncate::resume;
+use crate::walk::{BatchWalk, HeaderWalk, WalkError};
+
+/// What is known of a log from outside its folder.
+#[derive(Clone, Debug, Default)]
+pub struct OpenState {
+    /// The log was closed in order; its files are what they should be.
+    pub clean: bool,
+    /// Everything before this offset is durable.
+    pub recovery_point: Offset,
+    /// The log does not begin before this offset.
+    pub log_start: Offset,
+    /// Who writes down the recovery point and the log start.
+    pub marks: Option<Weak<dyn Marks>>,
+}
+
+/// Small files are read whole up to this size.
+const SMALL_FILE_MAX: u64 = 64 << 20;
+
+/// The segments, and the file of the last.
+type Loaded = (Vec<Arc<Segment>>, Arc<dyn File>);
+
+/// A `.log` file that was found.
+struct Found {
+    base: Offset,
+    path: PathBuf,
+    size: u32,
+}
+
+impl Log {
+    /// Opens or creates a log and recovers it when it was not closed in order. `recovery_point` is
+    /// what the checkpoint says is durable.
+    pub fn open(
+        env: &Env,
+        dir: &Path,
+        topic_id: Uuid,
+        config: LogConfig,
+        clean: bool,
+        recovery_point: Offset,
+    ) -> Result<Log, LogError> {
+        let state = OpenState { clean, recovery_point, ..OpenState::default() };
+        Log::open_with(env, dir, topic_id, config, state)
+    }
+
+    /// [`Log::open`] with a log start and someone who keeps the marks.
+    pub fn open_with(
+        env: &Env,
+        dir: &Path,
+        topic_id: Uuid,
+        config: LogConfig,
+        state: OpenState,
+    ) -> Result<Log, LogError> {
+        let disk = &*env.disk;
+        let mut opening = Opening {
+            env,
+            dir,
+            interval: config.index_interval_bytes,
+            expiration_ms: config.producer_id_expiration_ms,
+            clean: state.clean,
+            recovery_point: state.recovery_point,
+            pending: Vec::new(),
+            synced: Vec::new(),
+            names_changed: false,
+            cut: false,
+        };
+        let created = !disk.exists(dir);
+        if created {
+            disk.create_dir_all(dir).map_err(|error| LogError::io(dir, "create", error))?;
+        }
+        let metadata_file = opening.check_metadata(topic_id)?;
+        let found = opening.find_segments(state.log_start)?;
+        let (segments, writer_file) = opening.load_segments(found, state.log_start)?;
+        let (Some(first), Some(active)) = (segments.first(), segments.last()) else {
+            return Err(LogError::Closed);
+        };
+        let log_end = active.extent().next;
+        if log_end < state.recovery_point {
+            return Err(LogError::TailMissing {
+                path: dir.to_owned(),
+                end: log_end,
+                recovery_point: state.recovery_point,
+            });
+        }
+        let log_start = first.base.max(state.log_start).min(log_end);
+        let (epochs, epochs_changed) = opening.load_epochs(&segments, log_start, log_end)?;
+        let producers = opening.load_producers(&segments, log_end)?;
+        let mut durable_end = if state.clean { log_end } else { state.recovery_point };
+        if durable_end < log_start {
+            // Nothing before the log start is left that could be lost.
+            durable_end = log_start;
+        }
+
+        let first_timestamp = first_timestamp(&*writer_file, active)?;
+        let writer = Writer {
+            active: active.clone(),
+            file: writer_file.clone(),
+            producers,
+            dirty: false,
+            unsynced: opening.synced.clone().into_iter().chain(metadata_file).collect(),
+            pending: std::mem::take(&mut opening.pending),
+            names_dirty: created || opening.names_changed,
+            folder_dirty: created,
+            epochs_dirty: epochs_changed,
+            reserved: 0,
+            first_timestamp,
+            opened_ms: env.clock.wall_ms(),
+        };
+        let recovered = opening.cut || (!state.clean && log_end > durable_end);
+        let log = Log {
+            env: env.clone(),
+            dir: dir.to_owned(),
+            topic_id,
+            config: ArcSwap::from_pointee(config),
+            segments: ArcSwap::from_pointee(segments.clone()),
+            log_start: AtomicI64::new(log_start.0),
+            log_end: AtomicI64::new(log_end.0),
+            durable_end: AtomicI64::new(durable_end.min(log_end).0),
+            epochs: RwLock::new(epochs),
+            writer: Mutex::new(writer),
+            syncing: Mutex::new(()),
+            warm: Mutex::new(Warm::default()),
+            doomed: Mutex::new(Vec::new()),
+            fence: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
+            marks: state.marks,
+            listener: Mutex::new(None),
+            queued: AtomicBool::new(false),
+        };
+        if recovered {
+            tracing::info!(log = %dir.display(), %log_end, recovery_point = %state.recovery_point, "log recovered");
+            log.sync()?;
+        }
+        Ok(log)
+    }
+}
+
+/// The state of an opening.
+struct Opening<'a> {
+    env: &'a Env,
+    dir: &'a Path,
+    interval: u32,
+    expiration_ms: u64,
+    clean: bool,
+    recovery_point: Offset,
+    /// Indexes of sealed segments that were not durable.
+    pending: Vec<Pending>,
+    /// Files whose content may not be durable.
+    synced: Vec<Arc<dyn File>>,
+    names_changed: bool,
+    cut: bool,
+}
+
+impl Opening<'_> {
+    fn disk(&self) -> &dyn Disk {
+        &*self.env.disk
+    }
+
+    fn remove(&mut self, path: &Path) -> Result<(), LogError> {
+        self.names_changed = true;
+        files::remove(self.disk(), path)
+    }
+
+    /// Compares the folder's topic id, or writes it down.
+    fn check_metadata(&mut self, topic_id: Uuid) -> Result<Option<Arc<dyn File>>, LogError> {
+        let path = self.dir.join(names::PARTITION_METADATA);
+        if self.disk().exists(&path) {
+            let bytes = self
+                .disk()
+                .read(&path, SMALL_FILE_MAX)
+                .map_err(|error| LogError::io(&path, "read", error))?;
+            match parse_metadata(&bytes) {
+                Some(found) if found == topic_id => return Ok(None),
+                Some(found) => {
+                    return Err(LogError::TopicIdMismatch {
+                        path: self.dir.to_owned(),
+                        found,
+                        expected: topic_id,
+                    });
+                }
+                // Torn by a crash before the first sync: nothing in this folder was durable.
+                None if !self.clean && self.recovery_point == Offset::ZERO => {}
+                None => {
+                    return Err(LogError::Damaged {
+                        path,
+                        position: 0,
+                        offset: Offset::ZERO,
+                        what: "no topic id in it".to_owned(),
+                    });
+                }
+            }
+        }
+        let text = metadata_text(topic_id);
+        files::write(self.disk(), &path, text.as_bytes()).map(Some)
+    }
+
+    /// The `.log` files in order, without what is left of deletions.
+    fn find_segments(&mut self, log_start: Offset) -> Result<Vec<Found>, LogError> {
+        let entries = self
+            .disk()
+            .read_dir(self.dir)
+            .map_err(|error| LogError::io(self.dir, "list", error))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = self.dir.join(&entry.name);
+            if entry.name.ends_with(names::DELETED) || entry.name.ends_with(".tmp") {
+                self.remove(&path)?;
+                continue;
+            }
+            let Some((base, names::LOG)) = names::parse_segment_file(&entry.name) else { continue };
+            let failed = |error| LogError::io(&path, "open", error);
+            let len =
+                self.disk().open(&path, OpenMode::Read).map_err(failed)?.len().map_err(failed)?;
+            let size = u32::try_from(len).ok().filter(|size| *size <= i32::MAX.unsigned_abs());
+            let size = size.ok_or_else(|| LogError::Damaged {
+                path: path.clone(),
+                position: len,
+                offset: base,
+                what: "a segment holds at most 2 GiB".to_owned(),
+            })?;
+            found.push(Found { base, path, size });
+        }
+        // What lies before the log start was deleted; the crash brought the names back.
+        let keep = found.partition_point(|segment| segment.base <= log_start).saturating_sub(1);
+        for gone in found.drain(..keep) {
+            self.remove_segment(gone.base)?;
+        }
+        Ok(found)
+    }
+
+    fn remove_segment(&mut self, base: Offset) -> Result<(), LogError> {
+        for kind in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
+            let path = self.dir.join(names::segment_file(base, kind));
+            self.remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Trusts, checks or cuts each segment. The last one is ready to be appended to.
+    fn load_segments(&mut self, found: Vec<Found>, log_start: Offset) -> Result<Loaded, LogError> {
+        let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(found.len().max(1));
+        let mut open: Option<Arc<dyn File>> = None;
+        let bases: Vec<Offset> = found.iter().map(|segment| segment.base).collect();
+        for (at, segment) in found.into_iter().enumerate() {
+            if self.cut {
+                self.remove_segment(segment.base)?;
+                continue;
+            }
+            let next_base = bases.get(at + 1).copied();
+            if let Some(next) = next_base
+                && (self.clean || next <= self.recovery_point)
+            {
+                let extent = Extent { size: segment.size, next };
+                segments.push(Arc::new(Segment::sealed(segment.path, segment.base, extent)));
+                open = None;
+                continue;
+            }
+            let expected = segments.last().map(|before| before.extent().next);
+            if let Some(expected) = expected
+                && expected != segment.base
+            {
+                self.gap(&segment, expected)?;
+                self.cut = true;
+                self.remove_segment(segment.base)?;
+                continue;
+            }
+            if let (Some(before), Some(_)) = (segments.last(), &open) {
+                let index = before.seal();
+                self.pending.push(Pending::Indexes(before.clone(), index));
+            }
+            let (checked, file) = self.check_segment(&segment)?;
+            segments.push(checked);
+            open = Some(file);
+        }
+        match open {
+            Some(file) => Ok((segments, file)),
+            None => self.first_segment(segments, log_start),
+        }
+    }
+
+    fn first_segment(
+        &mut self,
+        mut segments: Vec<Arc<Segment>>,
+        log_start: Offset,
+    ) -> Result<Loaded, LogError> {
+        let base = segments.last().map_or(log_start, |last| last.extent().next);
+        let path = self.dir.join(names::segment_file(base, names::LOG));
+        let file = self
+            .disk()
+            .open(&path, OpenMode::Create)
+            .map_err(|error| LogError::io(&path, "create", error))?;
+        self.names_changed = true;
+        segments.push(Arc::new(Segment::active(path, base, file.clone())));
+        Ok((segments, file))
+    }
+
+    /// A segment that does not begin where the one before ended is what a crash left of something
+    /// that was not durable, or else damage.
+    fn gap(&self, segment: &Found, expected: Offset) -> Result<(), LogError> {
+        if expected >= self.recovery_point {
+            return Ok(());
+        }
+        Err(LogError::Damaged {
+            path: segment.path.clone(),
+            position: 0,
+            offset: expected,
+            what: format!(
+                "the segment begins at {}, the one before ends at {expected}",
+                segment.base
+            ),
+        })
+    }
+
+    /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
+    /// batches of what is not durable.
+    fn check_segment(&mut self, found: &Found) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
+        let path = &found.path;
+        let file = self
+            .disk()
+            .open(path, OpenMode::Write)
+            .map_err(|error| LogError::io(path, "open", error))?;
+        let segment = Segment::active(path.clone(), found.base, file.clone());
+        let interval = self.interval;
+        let trusted = if self.clean { Offset::MAX } else { self.recovery_point };
+        self.resume(&segment, found, trusted);
+
+        let mut walk = HeaderWalk::new(&*file, segment.extent().size, found.size);
+        while segment.extent().next < trusted {
+            let step = walk.next().and_then(|step| match step {
+                Some((position, header)) if header.base_offset < segment.extent().next => {
+                    Err(WalkError::Damaged { position, what: "offsets go back".to_owned() })
+                }
+                step => Ok(step),
+            });
+            match step.map_err(|error| error.in_file(path, segment.extent().next))? {
+                Some((_, header)) => segment.publish(&[Written::of(&header)], interval),
+                None => break,
+            }
+        }
+
+        let mut walk = BatchWalk::new(&*file, segment.extent().size, found.size);
+        loop {
+            let extent = segment.extent();
+            let step = walk.next().and_then(|step| match step {
+                Some((position, batch)) if batch.header.base_offset != extent.next => {
+                    let what = format!("offset {} instead", batch.header.base_offset);
+                    Err(WalkError::Damaged { position, what })
+                }
+                step => Ok(step),
+            });
+            match step {
+                Ok(Some((_, batch))) => {
+                    segment.publish(&[Written::of(&batch.header)], interval);
+                }
+                Ok(None) => break,
+                Err(error @ WalkError::Io(_)) => return Err(error.in_file(path, extent.next)),
+                Err(WalkError::Damaged { position, what }) => {
+                    tracing::info!(
+                        segment = %path.display(), position, offset = %extent.next, what,
+                        bytes = found.size - extent.size, "tail beyond the durable mark cut"
+                    );
+                    file.set_len(u64::from(extent.size))
+                        .map_err(|error| LogError::io(path, "cut", error))?;
+                    self.cut = true;
+                    break;
+                }
+            }
+        }
+        if !self.clean && (self.cut || segment.extent().next > self.recovery_point) {
+            self.synced.push(file.clone());
+        }
+        Ok((Arc::new(segment), file))
+    }
+
+    /// Takes what the index files say about the part that is trusted.
+    fn resume(&self, segment: &Segment, found: &Found, trusted: Offset) {
+        if let Some(index) = read_index(self.disk(), &found.path, found.base, found.size) {
+            resume(segment, index, trusted);
+        }
+    }
+
+    /// The epoch file, corrected by what the batches say.
+    fn load_epochs(
+        &self,
+        segments: &[Arc<Segment>],
+        log_start: Offset,
+        log_end: Offset,
+    ) -> Result<(Epochs, bool), LogError> {
+        let path = self.dir.join(names::EPOCHS);
+        let known = self.disk().read(&path, SMALL_FILE_MAX).ok();
+        let known = known.as_deref().and_then(Epochs::decode);
+        let mut changed = known.is_none();
+        let from = match (&known, self.clean) {
+            (None, _) => log_start,
+            (Some(_), true) => log_end,
+            (Some(_), false) => self.recovery_point.max(log_start),
+        };
+        let mut epochs = known.unwrap_or_default();
+        changed |= epochs.truncate_from_end(log_end.next());
+        self.each_header(segments, from, |header| {
+            if let Some(epoch) = known_epoch(header.leader_epoch) {
+                changed |= epochs.assign(epoch, header.base_offset);
+            }
+        })?;
+        changed |= epochs.truncate_from_start(log_start);
+        let worth_a_file = log_end > log_start || !epochs.entries().is_empty();
+        Ok((epochs, changed && worth_a_file))
+    }
+
+    /// The last good snapshot and the batches after it.
+    fn load_producers(
+        &mut self,
+        segments: &[Arc<Segment>],
+        log_end: Offset,
+    ) -> Result<Producers, LogError> {
+        let now = self.env.clock.wall_ms();
+        let entries = self
+            .disk()
+            .read_dir(self.dir)
+            .map_err(|error| LogError::io(self.dir, "list", error))?;
+        let mut snapshots: Vec<Offset> = entries
+            .iter()
+            .filter_map(|entry| match names::parse_segment_file(&entry.name) {
+                Some((offset, names::SNAPSHOT)) => Some(offset),
+                _ => None,
+            })
+            .collect();
+        let mut from = segments.first().map_or(Offset::ZERO, |segment| segment.base);
+        let mut producers = Producers::default();
+        let mut chosen = None;
+        while let Some(offset) = snapshots.pop() {
+            let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
+            if offset > log_end {
+                self.remove(&path)?;
+                continue;
+            }
+            if chosen.is_none() {
+                let bytes = self.disk().read(&path, SMALL_FILE_MAX);
+                match bytes.ok().and_then(|bytes| Producers::decode(&bytes, now).ok()) {
+                    Some(read) => {
+                        chosen = Some(offset);
+                        producers = read;
+                        from = from.max(offset);
+                    }
+                    None => self.remove(&path)?,
+                }
+            } else if !segments.iter().any(|segment| segment.base == offset) {
+                self.remove(&path)?;
+            }
+        }
+        self.replay(segments, from, &mut producers, now)?;
+        producers.expire(now, self.expiration_ms);
+        Ok(producers)
+    }
+
+    fn replay(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        producers: &mut Producers,
+        now: i64,
+    ) -> Result<(), LogError> {
+        let warm = Mutex::new(Warm::default());
+        replay(self.disk(), &warm, segments, from, Offset::MAX, producers, now)
+    }
+
+    fn each_header(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        mut see: impl FnMut(&records::BatchHeader),
+    ) -> Result<(), LogError> {
+        let warm = Mutex::new(Warm::default());
+        each_header(self.disk(), &warm, segments, from, |_, header, _| {
+            see(header);
+            Ok(())
+        })
+    }
+}
+
+/// Calls `see` with segment, header and position of every batch that ends at or after `from`.
+pub(crate) fn each_header(
+    disk: &dyn Disk,
+    warm: &Mutex<Warm>,
+    segments: &[Arc<Segment>],
+    from: Offset,
+    mut see: impl FnMut(&Segment, &records::BatchHeader, u32) -> Result<(), LogError>,
+) -> Result<(), LogError> {
+    for segment in segments {
+        let extent = segment.extent();
+        if extent.next <= from || extent.size == 0 {
+            continue;
+        }
+        let file = segment.file(disk, warm)?;
+        let at = relative(segment.base, from);
+        let hint = segment.with_index(disk, warm, |index| index.position_of(at))?;
+        let mut walk = HeaderWalk::new(&*file, hint, extent.size);
+        while let Some((position, header)) =
+            walk.next().map_err(|error| error.in_file(&segment.path(), from))?
+        {
+            if header.last_offset() >= from {
+                see(segment, &header, position)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Enters the batches from `from` up to `end` into the table of producers.
+pub(crate) fn replay(
+    disk: &dyn Disk,
+    warm: &Mutex<Warm>,
+    segments: &[Arc<Segment>],
+    from: Offset,
+    end: Offset,
+    producers: &mut Producers,
+    now: i64,
+) -> Result<(), LogError> {
+    each_header(disk, warm, segments, from, |segment, header, position| {
+        if header.producer_id.is_none() || header.base_offset < from || header.base_offset >= end {
+            return Ok(());
+        }
+        let mut marker = None;
+        if header.attributes.is_control() {
+            let mut bytes = vec![0; header.size_in_bytes()];
+            segment
+                .file(disk, warm)?
+                .read_exact_at(&mut bytes, u64::from(position))
+                .map_err(|error| LogError::io(&segment.path(), "read", error))?;
+            marker = records::Batch::parse(&bytes).ok().and_then(|batch| marker_epoch(&batch));
+        }
+        producers.enter(header, marker, now);
+        Ok(())
+    })
+}
+
+/// Timestamp of the first batch of a segment, where it has one.
+pub(crate) fn first_timestamp(
+    file: &dyn File,
+    active: &Segment,
+) -> Result<Option<Timestamp>, LogError> {
+    let mut walk = HeaderWalk::new(file, 0, active.extent().size);
+    let first = walk.next().map_err(|error| error.in_file(&active.path(), active.base))?;
+    Ok(first.map(|(_, header)| header.max_timestamp).filter(|time| time.is_some()))
+}
+
+fn metadata_text(topic_id: Uuid) -> String {
+    format!("version: 0\ntopic_id: {}", names::id_text(topic_id))
+}
+
+/// The topic id out of a `partition.metadata` file.
+pub(crate) fn parse_metadata(bytes: &[u8]) -> Option<Uuid> {
+    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
+    if lines.next()?.strip_prefix("version:")?.trim() != "0" {
+        return None;
+    }
+    names::parse_id(lines.next()?.strip_prefix("topic_id:")?.trim())
+}

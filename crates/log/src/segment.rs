@@ -1,0 +1,377 @@
+//! One segment: a file of batches from a base offset on, and its sparse indexes.
+//!
+//! Only the holder of the log's append lock writes. Readers see what [`Segment::publish`] made
+//! visible: `size` and `next` move together under a lock that is held for a few instructions and
+//! never across I/O. Everything before `size` is whole batches.
+//!
+//! The active segment keeps its indexes in memory and its file open. A sealed one keeps neither: both
+//! come back on demand and stay as long as somebody uses them (the log holds on to those of the
+//! sealed segment that was read last). Index files are written after sealing; where they are missing
+//! or torn, they are built from the records.
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use env::disk::OpenMode;
+use env::{Disk, File};
+use parking_lot::{Mutex, RwLock};
+use records::{BatchHeader, Offset, Timestamp};
+
+use crate::error::LogError;
+use crate::index::{Index, relative};
+use crate::names;
+use crate::walk::{HeaderWalk, to_usize};
+
+/// The greatest timestamp of a segment and the last offset of the batch that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaxTimestamp {
+    pub timestamp: Timestamp,
+    pub offset: Offset,
+}
+
+/// What recovery or an append knows of a batch in the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub size: u32,
+    pub last: Offset,
+    pub max_timestamp: Timestamp,
+}
+
+impl Written {
+    pub fn of(header: &BatchHeader) -> Written {
+        Written {
+            size: u32::try_from(header.size_in_bytes()).unwrap_or(u32::MAX),
+            last: header.last_offset(),
+            max_timestamp: header.max_timestamp,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Resident {
+    /// Grows with the segment.
+    Active(Index),
+    /// In the index files, and in memory while somebody uses it.
+    Sealed(Weak<Index>),
+}
+
+#[derive(Debug)]
+struct State {
+    size: u32,
+    next: Offset,
+    bytes_since_entry: u32,
+    /// `None`: not known yet (a sealed segment nobody asked), else the greatest, if there is one.
+    max: Option<Option<MaxTimestamp>>,
+    index: Resident,
+}
+
+/// What readers may use: all batches before `size` have offsets below `next`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub size: u32,
+    pub next: Offset,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Open(Arc<dyn File>),
+    OnDemand(Weak<dyn File>),
+}
+
+/// What keeps the file and the indexes of a sealed segment in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Warm {
+    file: Option<Arc<dyn File>>,
+    _index: Option<Arc<Index>>,
+}
+
+/// One segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub base: Offset,
+    /// Path of the `.log` file; changes when the segment is renamed for deletion.
+    path: Mutex<PathBuf>,
+    handle: Mutex<Handle>,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct NoFile;
+
+impl File for NoFile {
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(0)
+    }
+    fn read_at(&self, _bytes: &mut [u8], _position: u64) -> std::io::Result<usize> {
+        Ok(0)
+    }
+    fn write_all_at(&self, _parts: &[IoSlice<'_>], _position: u64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+    fn sync_data(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn set_len(&self, _len: u64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+    fn allocate(&self, _position: u64, _len: u64) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+}
+
+fn no_file() -> Weak<dyn File> {
+    Weak::<NoFile>::new()
+}
+
+impl Segment {
+    /// A segment that will be appended to, empty as yet.
+    pub fn active(path: PathBuf, base: Offset, file: Arc<dyn File>) -> Segment {
+        Segment {
+            base,
+            path: Mutex::new(path),
+            handle: Mutex::new(Handle::Open(file)),
+            state: RwLock::new(State {
+                size: 0,
+                next: base,
+                bytes_since_entry: 0,
+                max: Some(None),
+                index: Resident::Active(Index::default()),
+            }),
+        }
+    }
+
+    /// A segment that is whole and known to be durable, looked at only when it is read.
+    pub fn sealed(path: PathBuf, base: Offset, extent: Extent) -> Segment {
+        Segment {
+            base,
+            path: Mutex::new(path),
+            handle: Mutex::new(Handle::OnDemand(no_file())),
+            state: RwLock::new(State {
+                size: extent.size,
+                next: extent.next,
+                bytes_since_entry: 0,
+                max: None,
+                index: Resident::Sealed(Weak::new()),
+            }),
+        }
+    }
+
+    /// Starts from indexes that were read back: `index` describes what lies before `size`.
+    pub fn resume(&self, index: Index, size: u32, next: Offset) {
+        let mut state = self.state.write();
+        state.max = Some(index.times.last().map(|entry| MaxTimestamp {
+            timestamp: entry.timestamp,
+            offset: self.base.plus(i64::from(entry.relative)),
+        }));
+        state.size = size;
+        state.next = next;
+        state.bytes_since_entry = 0;
+        state.index = Resident::Active(index);
+    }
+
+    pub fn extent(&self) -> Extent {
+        let state = self.state.read();
+        Extent { size: state.size, next: state.next }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.path.lock().clone()
+    }
+
+    /// The path of a file of this segment.
+    pub fn sibling(&self, kind: &str) -> PathBuf {
+        self.path.lock().with_file_name(names::segment_file(self.base, kind))
+    }
+
+    /// The open file; a sealed segment opens it, and `warm` keeps it open.
+    pub fn file(&self, disk: &dyn Disk, warm: &Mutex<Warm>) -> Result<Arc<dyn File>, LogError> {
+        let mut handle = self.handle.lock();
+        let known = match &*handle {
+            Handle::Open(file) => return Ok(file.clone()),
+            Handle::OnDemand(file) => file.upgrade(),
+        };
+        if let Some(file) = known {
+            return Ok(file);
+        }
+        // The path lock is held while opening, so that a rename for deletion cannot come between.
+        let path = self.path.lock();
+        let file =
+            disk.open(&path, OpenMode::Read).map_err(|error| LogError::io(&path, "open", error))?;
+        *handle = Handle::OnDemand(Arc::downgrade(&file));
+        warm.lock().file = Some(file.clone());
+        Ok(file)
+    }
+
+    /// Makes batches that are in the file visible. Only the writer calls this.
+    pub fn publish(&self, batches: &[Written], interval: u32) {
+        let mut guard = self.state.write();
+        let state = &mut *guard;
+        for batch in batches {
+            let at = relative(self.base, batch.last);
+            let known = state.max.flatten();
+            let mut max = known;
+            if batch.max_timestamp.is_some()
+                && known.is_none_or(|max| batch.max_timestamp > max.timestamp)
+            {
+                max = Some(MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last });
+            }
+            state.max = Some(max);
+            if let Resident::Active(index) = &mut state.index
+                && state.bytes_since_entry > interval
+            {
+                index.push_offset(at, state.size);
+                if let Some(max) = max {
+                    index.push_time(max.timestamp, relative(self.base, max.offset));
+                }
+                state.bytes_since_entry = 0;
+            }
+            state.size += batch.size;
+            state.bytes_since_entry = state.bytes_since_entry.saturating_add(batch.size);
+            state.next = batch.last.next();
+        }
+    }
+
+    /// Whether one more entry could make an index file larger than `bytes`.
+    pub fn index_is_full(&self, bytes: u32) -> bool {
+        let state = self.state.read();
+        let Resident::Active(index) = &state.index else { return true };
+        let bytes = to_usize(bytes);
+        index.offsets.len() >= bytes / crate::index::OFFSET_ENTRY_LEN
+            || index.times.len() + 1 >= bytes / crate::index::TIME_ENTRY_LEN
+    }
+
+    /// Ends appending: the last timestamp enters the time index and the indexes are handed out to be
+    /// written. The file stays open only as long as somebody uses it.
+    pub fn seal(&self) -> Arc<Index> {
+        let index = Arc::new(self.finished_index());
+        let mut state = self.state.write();
+        state.index = Resident::Sealed(Arc::downgrade(&index));
+        drop(state);
+        let mut handle = self.handle.lock();
+        if let Handle::Open(file) = &*handle {
+            let weak = Arc::downgrade(file);
+            *handle = Handle::OnDemand(weak);
+        }
+        index
+    }
+
+    /// The indexes as they would be written now.
+    pub fn finished_index(&self) -> Index {
+        let state = self.state.read();
+        match &state.index {
+            Resident::Active(index) => {
+                let mut index = index.clone();
+                if let Some(max) = state.max.flatten() {
+                    index.push_time(max.timestamp, relative(self.base, max.offset));
+                }
+                index
+            }
+            Resident::Sealed(index) => {
+                index.upgrade().map(|index| Index::clone(&index)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Renames all files of the segment so that they are found as deleted.
+    pub fn rename_deleted(&self, disk: &dyn Disk) -> Result<Vec<PathBuf>, LogError> {
+        let mut renamed = Vec::new();
+        let mut path = self.path.lock();
+        for kind in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
+            let from = path.with_file_name(names::segment_file(self.base, kind));
+            if kind != names::LOG && !disk.exists(&from) {
+                continue;
+            }
+            let to = PathBuf::from(format!("{}{}", from.display(), names::DELETED));
+            disk.rename(&from, &to).map_err(|error| LogError::io(&from, "rename", error))?;
+            renamed.push(to);
+        }
+        if let Some(log) = renamed.first() {
+            path.clone_from(log);
+        }
+        Ok(renamed)
+    }
+
+    /// Runs `look` on the indexes, which are loaded or built where they are not in memory.
+    pub fn with_index<T>(
+        &self,
+        disk: &dyn Disk,
+        warm: &Mutex<Warm>,
+        look: impl FnOnce(&Index) -> T,
+    ) -> Result<T, LogError> {
+        let known = {
+            let state = self.state.read();
+            match &state.index {
+                Resident::Active(index) => return Ok(look(index)),
+                Resident::Sealed(index) => index.upgrade(),
+            }
+        };
+        if let Some(index) = known {
+            return Ok(look(&index));
+        }
+        let file = self.file(disk, warm)?;
+        let index = Arc::new(match self.load_index(disk) {
+            Some(index) => index,
+            None => self.build_index(&*file)?,
+        });
+        self.state.write().index = Resident::Sealed(Arc::downgrade(&index));
+        *warm.lock() = Warm { file: Some(file), _index: Some(index.clone()) };
+        Ok(look(&index))
+    }
+
+    /// The indexes out of their files, unless those are missing or not what was written.
+    pub fn load_index(&self, disk: &dyn Disk) -> Option<Index> {
+        let extent = self.extent();
+        let index = read_index(disk, &self.path(), self.base, extent.size)?;
+        let last = index.offsets.last().map(|entry| entry.relative);
+        let inside = last.is_none_or(|last| self.base.plus(i64::from(last)) < extent.next);
+        inside.then_some(index)
+    }
+
+    fn build_index(&self, file: &dyn File) -> Result<Index, LogError> {
+        let extent = self.extent();
+        let path = self.path();
+        let built = Segment::active(path.clone(), self.base, Arc::new(NoFile));
+        let mut walk = HeaderWalk::new(file, 0, extent.size);
+        while let Some((_, header)) =
+            walk.next().map_err(|error| error.in_file(&path, built.extent().next))?
+        {
+            built.publish(&[Written::of(&header)], BUILT_INTERVAL);
+        }
+        Ok(built.finished_index())
+    }
+
+    /// The greatest timestamp of the segment.
+    pub fn max_timestamp(
+        &self,
+        disk: &dyn Disk,
+        warm: &Mutex<Warm>,
+    ) -> Result<Option<MaxTimestamp>, LogError> {
+        if let Some(max) = self.state.read().max {
+            return Ok(max);
+        }
+        let last = self.with_index(disk, warm, |index| index.times.last().copied())?;
+        let max = last.map(|entry| MaxTimestamp {
+            timestamp: entry.timestamp,
+            offset: self.base.plus(i64::from(entry.relative)),
+        });
+        self.state.write().max = Some(max);
+        Ok(max)
+    }
+}
+
+/// Bytes between entries of an index that is built from the records because its file is gone.
+const BUILT_INTERVAL: u32 = 4096;
+
+/// An index file is never larger than this: the setting's own upper bound.
+const INDEX_FILE_MAX: u64 = 1 << 31;
+
+/// Reads the index files beside a `.log` file.
+pub(crate) fn read_index(disk: &dyn Disk, log: &Path, base: Offset, size: u32) -> Option<Index> {
+    let read =
+        |kind| disk.read(&log.with_file_name(names::segment_file(base, kind)), INDEX_FILE_MAX).ok();
+    Index::decode(&read(names::INDEX)?, &read(names::TIME_INDEX)?, size)
+}

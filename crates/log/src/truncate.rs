@@ -1,0 +1,145 @@
+//! The end of the log: cutting what a new leader does not have.
+//!
+//! The marks are lowered first, so that no crash leaves a durable mark above the end. Everything is
+//! synced before this returns: what was cut must not come back behind newer records.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use env::disk::OpenMode;
+use records::Offset;
+
+use crate::error::LogError;
+use crate::files;
+use crate::index::{Index, relative};
+use crate::log::{Log, Writer};
+use crate::names;
+use crate::producers::Producers;
+use crate::recovery::{first_timestamp, replay};
+use crate::segment::{Segment, Written};
+use crate::walk::HeaderWalk;
+
+/// Snapshots are read up to this size.
+const SNAPSHOT_MAX: u64 = 64 << 20;
+
+impl Log {
+    /// Cuts the log so that it ends at `to`, or before it where `to` is inside a batch. A log that
+    /// ends there already is left alone.
+    pub fn truncate_to(&self, to: Offset) -> Result<(), LogError> {
+        let _one_at_a_time = self.syncing.lock();
+        self.check_open()?;
+        let (log_start, log_end) = (self.log_start(), self.log_end());
+        if to < log_start {
+            return Err(LogError::OutOfRange { offset: to, log_start, log_end });
+        }
+        if to >= log_end {
+            return Ok(());
+        }
+        // Nothing is left for a later sync to write about segments that go now.
+        self.sync_locked()?;
+        let mut writer = self.writer.lock();
+        let result = self.cut(&mut writer, to);
+        self.fencing(result)
+    }
+
+    fn cut(&self, writer: &mut Writer, to: Offset) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        let segments = self.segments.load_full();
+        let at = segments.partition_point(|segment| segment.base <= to).saturating_sub(1);
+        let Some((kept, later)) = segments.get(at..).and_then(|rest| rest.split_first()) else {
+            return Ok(());
+        };
+        let file = kept.file(disk, &self.warm)?;
+        let extent = kept.extent();
+        let (position, end) =
+            self.find(kept, &*file, extent, to)?.unwrap_or((extent.size, extent.next));
+        let index = kept.with_index(disk, &self.warm, Index::clone)?;
+
+        self.durable_end.fetch_min(end.0, Ordering::AcqRel);
+        self.log_end.store(end.0, Ordering::Release);
+        if end < self.log_start() {
+            // The batch that holds `to` also holds the log start.
+            self.log_start.store(end.0, Ordering::Release);
+        }
+        self.persist_marks()?;
+
+        for segment in later.iter().rev() {
+            for kind in [names::LOG, names::INDEX, names::TIME_INDEX] {
+                files::remove(disk, &segment.sibling(kind))?;
+            }
+        }
+        for kind in [names::INDEX, names::TIME_INDEX] {
+            files::remove(disk, &kept.sibling(kind))?;
+        }
+        let path = kept.path();
+        let failed = |error| LogError::io(&path, "truncate", error);
+        let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
+        file.set_len(u64::from(position)).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+
+        let active = Arc::new(Segment::active(path.clone(), kept.base, file.clone()));
+        let interval = self.config.load().index_interval_bytes;
+        resume(&active, index, end);
+        let mut walk = HeaderWalk::new(&*file, active.extent().size, position);
+        while let Some((_, header)) =
+            walk.next().map_err(|error| error.in_file(&path, active.extent().next))?
+        {
+            active.publish(&[Written::of(&header)], interval);
+        }
+        assert!(active.extent().size == position, "a truncated segment ends inside a batch");
+        let mut left: Vec<Arc<Segment>> = segments.iter().take(at).cloned().collect();
+        left.push(active.clone());
+
+        writer.producers = self.producers_before(&left, end)?;
+        files::sync_dir(disk, &self.dir)?;
+        writer.first_timestamp = first_timestamp(&*file, &active)?;
+        writer.active = active;
+        writer.file = file;
+        writer.reserved = 0;
+        writer.epochs_dirty |= self.epochs.write().truncate_from_end(end);
+        self.segments.store(Arc::new(left));
+        Ok(())
+    }
+
+    /// The producers as they were at `end`; snapshots after it are removed.
+    fn producers_before(
+        &self,
+        segments: &[Arc<Segment>],
+        end: Offset,
+    ) -> Result<Producers, LogError> {
+        let disk = &*self.env.disk;
+        let now = self.env.clock.wall_ms();
+        let entries =
+            disk.read_dir(&self.dir).map_err(|error| LogError::io(&self.dir, "list", error))?;
+        let mut from = segments.first().map_or(Offset::ZERO, |segment| segment.base);
+        let mut producers = Producers::default();
+        for entry in &entries {
+            let Some((offset, names::SNAPSHOT)) = names::parse_segment_file(&entry.name) else {
+                continue;
+            };
+            let path = self.dir.join(&entry.name);
+            if offset > end {
+                files::remove(disk, &path)?;
+            } else if let Ok(bytes) = disk.read(&path, SNAPSHOT_MAX)
+                && let Ok(read) = Producers::decode(&bytes, now)
+            {
+                producers = read;
+                from = from.max(offset);
+            }
+        }
+        replay(disk, &self.warm, segments, from, end, &mut producers, now)?;
+        Ok(producers)
+    }
+}
+
+/// Takes over the index entries before `end` but the last, which the walk that follows enters again.
+pub(crate) fn resume(segment: &Segment, mut index: Index, end: Offset) {
+    let before = relative(segment.base, end);
+    index.offsets.retain(|entry| entry.relative < before);
+    let Some(last) = index.offsets.pop() else { return };
+    index.times.retain(|entry| entry.relative < last.relative);
+    let base = segment.base;
+    let next =
+        index.offsets.last().map_or(base, |entry| base.plus(i64::from(entry.relative)).next());
+    segment.resume(index, last.position, next);
+}

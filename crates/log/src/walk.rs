@@ -1,0 +1,160 @@
+//! Walking the batches of a segment file: headers only, or whole batches with their checksums.
+//!
+//! Both stop at `limit`, which is what was published or, in recovery, the length of the file. Neither
+//! believes a length before it was compared with what is left, and the buffer never grows beyond one
+//! batch.
+
+use std::io;
+
+use env::File;
+use records::{Batch, BatchError, BatchHeader, HEADER_LEN, Offset};
+
+/// How much of the file one read of a header walk brings: an index interval of small batches.
+const HEADERS_READ: usize = 4096;
+/// How much one read of a walk over whole batches brings.
+const BATCHES_READ: usize = 1 << 20;
+
+/// Why a walk stopped before its limit.
+#[derive(Debug)]
+pub(crate) enum WalkError {
+    /// The file could not be read.
+    Io(io::Error),
+    /// What lies at `position` is not the batch it should be.
+    Damaged { position: u32, what: String },
+}
+
+impl From<io::Error> for WalkError {
+    fn from(error: io::Error) -> WalkError {
+        WalkError::Io(error)
+    }
+}
+
+/// Walks headers.
+pub(crate) struct HeaderWalk<'a> {
+    file: &'a dyn File,
+    position: u32,
+    limit: u32,
+    buffer: Vec<u8>,
+    buffer_at: u32,
+}
+
+impl<'a> HeaderWalk<'a> {
+    pub fn new(file: &'a dyn File, position: u32, limit: u32) -> HeaderWalk<'a> {
+        HeaderWalk { file, position, limit, buffer: Vec::new(), buffer_at: position }
+    }
+
+    /// Where the next batch begins and its header.
+    pub fn next(&mut self) -> Result<Option<(u32, BatchHeader)>, WalkError> {
+        let position = self.position;
+        let left = self.limit.saturating_sub(position);
+        if left == 0 {
+            return Ok(None);
+        }
+        let header = match BatchHeader::parse(self.bytes()?) {
+            Ok(header) => header,
+            Err(error) => return Err(damaged(position, &error)),
+        };
+        let size = size_of_batch(&header, position, left)?;
+        self.position += size;
+        Ok(Some((position, header)))
+    }
+
+    /// The bytes from the current position on, at least a header where there is one.
+    fn bytes(&mut self) -> Result<&[u8], WalkError> {
+        let left = to_usize(self.limit - self.position);
+        let wanted = left.min(HEADER_LEN);
+        let skip = to_usize(self.position.saturating_sub(self.buffer_at));
+        if self.buffer.len() < skip.saturating_add(wanted) {
+            self.buffer.resize(left.min(HEADERS_READ), 0);
+            self.file.read_exact_at(&mut self.buffer, u64::from(self.position))?;
+            self.buffer_at = self.position;
+            return Ok(&self.buffer);
+        }
+        Ok(self.buffer.get(skip..).unwrap_or_default())
+    }
+}
+
+/// Walks whole batches and checks their checksums.
+pub(crate) struct BatchWalk<'a> {
+    file: &'a dyn File,
+    position: u32,
+    limit: u32,
+    buffer: Vec<u8>,
+    buffer_at: u32,
+}
+
+impl<'a> BatchWalk<'a> {
+    pub fn new(file: &'a dyn File, position: u32, limit: u32) -> BatchWalk<'a> {
+        BatchWalk { file, position, limit, buffer: Vec::new(), buffer_at: position }
+    }
+
+    /// Where the next batch begins and the batch.
+    pub fn next(&mut self) -> Result<Option<(u32, Batch<'_>)>, WalkError> {
+        let position = self.position;
+        let left = self.limit.saturating_sub(position);
+        if left == 0 {
+            return Ok(None);
+        }
+        self.fill(HEADER_LEN.min(to_usize(left)))?;
+        let header = match BatchHeader::parse(self.at(position)) {
+            Ok(header) => header,
+            Err(error) => return Err(damaged(position, &error)),
+        };
+        let size = size_of_batch(&header, position, left)?;
+        self.fill(to_usize(size))?;
+        self.position += size;
+        let batch = Batch::parse(self.at(position)).map_err(|error| damaged(position, &error))?;
+        batch.check_crc().map_err(|error| damaged(position, &error))?;
+        Ok(Some((position, batch)))
+    }
+
+    fn at(&self, position: u32) -> &[u8] {
+        self.buffer.get(to_usize(position - self.buffer_at)..).unwrap_or_default()
+    }
+
+    /// Makes sure that `wanted` bytes from the current position on are in the buffer.
+    fn fill(&mut self, wanted: usize) -> Result<(), WalkError> {
+        if self.at(self.position).len() >= wanted {
+            return Ok(());
+        }
+        let left = to_usize(self.limit - self.position);
+        self.buffer.resize(left.min(wanted.max(BATCHES_READ)), 0);
+        self.file.read_exact_at(&mut self.buffer, u64::from(self.position))?;
+        self.buffer_at = self.position;
+        Ok(())
+    }
+}
+
+fn size_of_batch(header: &BatchHeader, position: u32, left: u32) -> Result<u32, WalkError> {
+    let needed = header.size_in_bytes();
+    match u32::try_from(needed) {
+        Ok(size) if size <= left => Ok(size),
+        Ok(_) | Err(_) => {
+            let error = BatchError::Truncated { needed, available: to_usize(left) };
+            Err(damaged(position, &error))
+        }
+    }
+}
+
+fn damaged(position: u32, error: &BatchError) -> WalkError {
+    WalkError::Damaged { position, what: error.to_string() }
+}
+
+pub(crate) fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+impl WalkError {
+    /// With what the log knows of the place.
+    pub fn in_file(self, path: &std::path::Path, offset: Offset) -> crate::LogError {
+        match self {
+            WalkError::Io(error) => crate::LogError::io(path, "read", error),
+            WalkError::Damaged { position, what } => crate::LogError::Damaged {
+                path: path.to_owned(),
+                position: u64::from(position),
+                offset,
+                what,
+            },
+        }
+    }
+}
