@@ -1,0 +1,186 @@
+//! Committed entries become images; images become snapshots.
+//!
+//! The image lives in memory. At start it is the newest snapshot, and openraft replays the log behind
+//! it. An entry whose records were decided against another image than the one at hand is passed over:
+//! every node sees the same and decides the same.
+
+use std::io::{self, Cursor};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use env::Disk;
+use openraft::storage::RaftStateMachine;
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
+use parking_lot::Mutex;
+
+use super::published::{Change, Published};
+use super::types::{Applied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, Types};
+use crate::files::snapshot::{self, Snapshot};
+use crate::{Delta, ReplayError};
+
+/// Where snapshots are kept.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) newest: Mutex<Option<SnapshotMeta>>,
+    pub(crate) keep_from: Arc<AtomicU64>,
+    /// Bytes appended to the log since the last snapshot.
+    pub(crate) grown: Arc<AtomicU64>,
+}
+
+impl Snapshots {
+    fn write(&self, snapshot: &Snapshot, content: &[u8]) -> io::Result<()> {
+        let kept = snapshot::write(&*self.disk, &self.dir, snapshot.last, content)
+            .map_err(io::Error::other)?;
+        if let Some(index) = kept {
+            self.keep_from.store(index, Ordering::Release);
+        }
+        *self.newest.lock() = Some(snapshot.meta());
+        self.grown.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Runs blocking file work beside the runtime's workers.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[derive(Debug)]
+pub(crate) struct StateMachine {
+    state: Snapshot,
+    published: Arc<Published>,
+    snapshots: Arc<Snapshots>,
+}
+
+impl StateMachine {
+    pub(crate) fn new(
+        state: Snapshot,
+        published: Arc<Published>,
+        snapshots: Arc<Snapshots>,
+    ) -> StateMachine {
+        StateMachine { state, published, snapshots }
+    }
+
+    fn replay(&mut self, entry: &Entry) -> Result<Applied, ReplayError> {
+        let id = entry.log_id;
+        let before = &self.state.image;
+        let next = match &entry.payload {
+            EntryPayload::Normal(batch) if batch.base == before.version() => {
+                Some(before.try_apply(&batch.records)?)
+            }
+            EntryPayload::Normal(_) | EntryPayload::Blank => None,
+            EntryPayload::Membership(voters) => {
+                self.state.voters = StoredMembership::new(Some(id), voters.clone());
+                None
+            }
+        };
+        let applied = match (&next, &entry.payload) {
+            (Some(_), _) => Applied::Replayed,
+            (None, EntryPayload::Normal(_)) => Applied::Outdated,
+            (None, _) => Applied::Nothing,
+        };
+        let (image, mut delta) = next.unwrap_or_else(|| ((**before).clone(), Delta::default()));
+        let image = Arc::new(image.at(id.index, Some(id.leader_id.node_id)));
+        delta.controller_changed = before.controller() != image.controller();
+        self.state.image = image.clone();
+        self.state.last = Some(id);
+        self.published.publish(&Change { image, delta: Arc::new(delta) });
+        Ok(applied)
+    }
+}
+
+impl RaftStateMachine<Types> for StateMachine {
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+        Ok((self.state.last, self.state.voters.clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Applied>, StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut applied = Vec::new();
+        for entry in entries {
+            let result = self.replay(&entry);
+            applied.push(result.map_err(|error| StorageIOError::apply(entry.log_id, &error))?);
+        }
+        Ok(applied)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder { state: self.state.clone(), snapshots: self.snapshots.clone() }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
+        Ok(Box::default())
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        received: Box<Cursor<Vec<u8>>>,
+    ) -> Result<(), StorageError> {
+        let failed =
+            |error: &io::Error| StorageIOError::write_snapshot(Some(meta.signature()), error);
+        let snapshots = self.snapshots.clone();
+        let snapshot = blocking(move || {
+            let content = received.into_inner();
+            let snapshot = Snapshot::decode(&content).map_err(io::Error::other)?;
+            snapshots.write(&snapshot, &content)?;
+            Ok(snapshot)
+        })
+        .await
+        .map_err(|error| failed(&error))?;
+        let delta = Arc::new(Delta::between(&self.state.image, &snapshot.image));
+        self.published.publish(&Change { image: snapshot.image.clone(), delta });
+        self.state = snapshot;
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<openraft::Snapshot<Types>>, StorageError> {
+        if self.snapshots.newest.lock().is_none() {
+            return Ok(None);
+        }
+        let snapshots = self.snapshots.clone();
+        let found = blocking(move || {
+            snapshot::read_newest(&*snapshots.disk, &snapshots.dir).map_err(io::Error::other)
+        })
+        .await
+        .map_err(|error| StorageIOError::read_snapshot(None, &error))?;
+        Ok(found.map(|(snapshot, content)| openraft::Snapshot {
+            meta: snapshot.meta(),
+            snapshot: Box::new(Cursor::new(content)),
+        }))
+    }
+}
+
+/// Writes one image away while newer ones come.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    state: Snapshot,
+    snapshots: Arc<Snapshots>,
+}
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    async fn build_snapshot(&mut self) -> Result<openraft::Snapshot<Types>, StorageError> {
+        let (state, snapshots) = (self.state.clone(), self.snapshots.clone());
+        let content = blocking(move || {
+            let content = state.encode();
+            snapshots.write(&state, &content)?;
+            Ok(content)
+        })
+        .await
+        .map_err(|error| StorageIOError::write_snapshot(None, &error))?;
+        let meta = self.state.meta();
+        Ok(openraft::Snapshot { meta, snapshot: Box::new(Cursor::new(content)) })
+    }
+}

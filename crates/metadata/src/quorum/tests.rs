@@ -1,0 +1,481 @@
+//! The quorum on the machine's disk: start, submit, observe, restart, damage, and openraft's own
+//! storage suite.
+
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use env::disk::OpenMode;
+use openraft::testing::{StoreBuilder, Suite};
+use uuid::Uuid;
+
+use super::*;
+use crate::files::segment;
+use crate::{
+    ConfigAlteration, ConfigChange, ConfigResource, Delta, NewTopic, Placement, Refusal, TopicId,
+};
+
+const NODE: NodeId = NodeId(1);
+
+/// A folder that is gone with the test.
+struct Folder {
+    env: Env,
+    dir: PathBuf,
+}
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let env = Env::system();
+        let dir = std::env::temp_dir().join(format!(
+            "walser-metadata-{}-{}-{name}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
+        let _ = env.disk.remove_dir_all(&dir);
+        Folder { env, dir }
+    }
+
+    async fn start(&self) -> Quorum {
+        self.try_start(QuorumConfig::default()).await.unwrap()
+    }
+
+    async fn try_start(&self, config: QuorumConfig) -> Result<Quorum, QuorumError> {
+        Quorum::start(self.env.clone(), self.dir.clone(), NODE, config).await
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = self.env.disk.read_dir(&self.dir).unwrap();
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    fn segment(&self, sequence: u64) -> Vec<u8> {
+        self.env.disk.read(&segment::path(&self.dir, sequence), 1 << 30).unwrap()
+    }
+
+    fn write(&self, name: &str, position: u64, bytes: &[u8]) {
+        let file = self.env.disk.open(&self.dir.join(name), OpenMode::Create).unwrap();
+        file.write_all_at(&[IoSlice::new(bytes)], position).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = self.env.disk.remove_dir_all(&self.dir);
+    }
+}
+
+fn register() -> Operation {
+    Operation::RegisterBroker {
+        node: NODE,
+        incarnation: Uuid::from_u128(7),
+        endpoints: vec![],
+        rack: None,
+        fenced: false,
+    }
+}
+
+fn create(name: &str, partitions: i32) -> Operation {
+    Operation::CreateTopics {
+        topics: vec![NewTopic {
+            name: name.to_owned(),
+            placement: Placement::Spread { partitions, replication_factor: 1 },
+            configs: BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]),
+            internal: false,
+        }],
+        validate_only: false,
+    }
+}
+
+async fn create_topic(quorum: &Quorum, name: &str) -> TopicId {
+    match quorum.submit(create(name, 3)).await {
+        Ok(Outcome::TopicsCreated(results)) => results[0].as_ref().unwrap().id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An image without its place in the log, which every start moves.
+fn content(quorum: &Quorum) -> Image {
+    (*quorum.image()).clone().at(0, None)
+}
+
+#[tokio::test]
+async fn what_was_submitted_is_there_after_a_restart() {
+    let folder = Folder::new("restart");
+    let quorum = folder.start().await;
+    assert_eq!(quorum.image().cluster_id().len(), 22);
+    assert_eq!(quorum.image().controller(), Some(NODE));
+    let registered = quorum.submit(register()).await.unwrap();
+    let version = quorum.image().version();
+    assert_eq!(registered, Outcome::BrokerRegistered(Ok(i64::try_from(version).unwrap())));
+    let id = create_topic(&quorum, "t").await;
+    let topic = quorum.image().topic("t").unwrap().clone();
+    assert_eq!((topic.id, topic.partitions.len()), (id, 3));
+    assert_eq!(topic.partitions[2].leader, Some(NODE));
+    let before = content(&quorum);
+    quorum.shutdown().await;
+    assert_eq!(quorum.submit(register()).await, Err(QuorumError::Stopped));
+
+    for _ in 0..3 {
+        let quorum = folder.start().await;
+        assert_eq!(content(&quorum), before);
+        assert!(quorum.image().version() > version);
+        quorum.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_quorum_lets_go_and_loses_nothing() {
+    let folder = Folder::new("dropped");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    create_topic(&quorum, "t").await;
+    let before = content(&quorum);
+    drop(quorum);
+    let quorum = folder.start().await;
+    assert_eq!(content(&quorum), before);
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn start_is_quick() {
+    let mut first = Duration::MAX;
+    let mut again = Duration::MAX;
+    for _ in 0..5 {
+        let folder = Folder::new("quick");
+        let clock = folder.env.clock.clone();
+        let begun = clock.monotonic();
+        let quorum = folder.start().await;
+        first = first.min(clock.monotonic() - begun);
+        quorum.submit(register()).await.unwrap();
+        quorum.shutdown().await;
+        let begun = clock.monotonic();
+        let quorum = folder.start().await;
+        again = again.min(clock.monotonic() - begun);
+        quorum.shutdown().await;
+    }
+    println!("first start {first:?}, again {again:?}");
+    assert!(first < Duration::from_millis(100), "first start took {first:?}");
+    assert!(again < Duration::from_millis(100), "second start took {again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_arrive_complete_and_in_order() {
+    let folder = Folder::new("watch");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let mut watch = quorum.watch();
+    let submissions: Vec<_> = (0..50)
+        .map(|number| {
+            let quorum = quorum.clone();
+            tokio::spawn(async move { quorum.submit(create(&format!("t{number}"), 1)).await })
+        })
+        .collect();
+    for submission in submissions {
+        submission.await.unwrap().unwrap();
+    }
+    let end = quorum.image();
+    quorum.shutdown().await;
+
+    let mut image = watch.image().clone();
+    let mut created = 0;
+    while let Some(change) = watch.next().await {
+        assert_eq!(change.image.version(), image.version() + 1, "a change is missing");
+        assert_eq!(*change.delta, Delta::between(&image, &change.image));
+        created += change.delta.topics_created.len();
+        image = change.image;
+    }
+    assert_eq!(created, 50);
+    assert_eq!(image, end);
+    assert!(end.version() < 50, "nothing was committed together: {}", end.version());
+}
+
+#[tokio::test]
+async fn an_observer_has_seen_what_an_answer_says() {
+    struct Seen(Mutex<Vec<String>>);
+    impl Observer for Seen {
+        fn changed(&self, change: &Change) {
+            let names = change.delta.topics_created.iter().map(|topic| topic.name.to_string());
+            self.0.lock().extend(names);
+        }
+    }
+    let folder = Folder::new("observer");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let seen = Arc::new(Seen(Mutex::default()));
+    assert_eq!(quorum.observe(seen.clone()).version(), quorum.image().version());
+    for name in ["a", "b", "c"] {
+        create_topic(&quorum, name).await;
+        assert_eq!(seen.0.lock().last().map(String::as_str), Some(name));
+    }
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn refused_items_are_answers() {
+    let folder = Folder::new("refused");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    create_topic(&quorum, "t").await;
+    let version = quorum.image().version();
+    let again = quorum.submit(create("t", 3)).await.unwrap();
+    let refused = Refusal::TopicExists { name: "t".to_owned() };
+    assert_eq!(again, Outcome::TopicsCreated(vec![Err(refused)]));
+    assert_eq!(quorum.image().version(), version, "a refusal was written");
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn snapshots_take_the_place_of_the_log() {
+    let folder = Folder::new("snapshot");
+    let config = QuorumConfig { snapshot_entries: 40, ..QuorumConfig::default() };
+    let quorum = folder.try_start(config.clone()).await.unwrap();
+    quorum.submit(register()).await.unwrap();
+    for round in 0..100 {
+        let id = create_topic(&quorum, "t").await;
+        if round < 99 {
+            quorum.submit(Operation::DeleteTopics { ids: vec![id] }).await.unwrap();
+        }
+    }
+    let before = content(&quorum);
+    // The last snapshot may still be under way.
+    quorum
+        .inner
+        .raft
+        .wait(Some(START_WAIT))
+        .metrics(
+            |now| {
+                now.snapshot.is_some_and(|last| last.index + 41 > now.last_applied.unwrap().index)
+            },
+            "snapshot",
+        )
+        .await
+        .unwrap();
+    quorum.shutdown().await;
+    let snapshots = || -> Vec<String> {
+        folder.names().into_iter().filter(|name| name.ends_with(".snapshot")).collect()
+    };
+    assert_eq!(snapshots().len(), 2, "{:?}", folder.names());
+
+    let quorum = folder.try_start(config.clone()).await.unwrap();
+    assert_eq!(content(&quorum), before);
+    quorum.shutdown().await;
+
+    // The newest is damaged: the one before and the log behind it give the same.
+    let newest = snapshots().pop().unwrap();
+    folder.write(&newest, 100, b"damage");
+    let quorum = folder.try_start(config).await.unwrap();
+    assert_eq!(content(&quorum), before);
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_bytes_make_a_snapshot_too() {
+    let folder = Folder::new("bytes");
+    let config = QuorumConfig { snapshot_log_bytes: 50_000, ..QuorumConfig::default() };
+    let quorum = folder.try_start(config).await.unwrap();
+    for round in 0..5 {
+        quorum.submit(alter(&round.to_string().repeat(20_000))).await.unwrap();
+    }
+    quorum
+        .inner
+        .raft
+        .wait(Some(START_WAIT))
+        .metrics(|now| now.snapshot.is_some(), "snapshot")
+        .await
+        .unwrap();
+    quorum.shutdown().await;
+}
+
+fn alter(value: &str) -> Operation {
+    Operation::AlterConfigs {
+        alterations: vec![ConfigAlteration {
+            resource: ConfigResource::ClusterDefault,
+            change: ConfigChange::Replace(BTreeMap::from([("k".to_owned(), value.to_owned())])),
+        }],
+        validate_only: false,
+    }
+}
+
+#[tokio::test]
+async fn an_unacknowledged_end_is_cut_at_every_byte() {
+    let folder = Folder::new("torn");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let before = content(&quorum);
+    let kept = folder.segment(1).len();
+    create_topic(&quorum, "t").await;
+    let after = content(&quorum);
+    quorum.shutdown().await;
+    let whole = folder.segment(1);
+
+    let steps = (kept..whole.len()).step_by(7).chain([kept, whole.len() - 1, whole.len()]);
+    for cut in steps {
+        let torn = Folder::new("torn-copy");
+        torn.env.disk.create_dir_all(&torn.dir).unwrap();
+        for name in folder.names() {
+            let bytes = folder.env.disk.read(&folder.dir.join(&name), 1 << 30).unwrap();
+            torn.write(&name, 0, if name.ends_with(".log") { &bytes[..cut] } else { &bytes });
+        }
+        let quorum = torn.start().await;
+        let expected = if cut == whole.len() { &after } else { &before };
+        assert_eq!(content(&quorum), *expected, "cut at {cut} of {}", whole.len());
+        // It goes on from there.
+        quorum.submit(alter("later")).await.unwrap();
+        let later = content(&quorum);
+        quorum.shutdown().await;
+        let quorum = torn.start().await;
+        assert_eq!(content(&quorum), later);
+        quorum.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn damage_before_the_end_is_refused_and_left_alone() {
+    let folder = Folder::new("damage");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let kept = folder.segment(1).len();
+    create_topic(&quorum, "t").await;
+    quorum.shutdown().await;
+    let whole = folder.segment(1);
+    for place in
+        [0, 20, segment::HEADER_LEN, segment::HEADER_LEN + 5, segment::HEADER_LEN + 30, kept - 1]
+    {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x10;
+        folder.write("00000000000000000001.log", 0, &damaged);
+        match folder.try_start(QuorumConfig::default()).await {
+            Err(QuorumError::Open { reason }) => {
+                assert!(reason.contains("damaged at position"), "{reason}");
+                assert!(reason.contains("00000000000000000001.log"), "{reason}");
+            }
+            other => panic!("a flipped bit at {place} gave {other:?}"),
+        }
+        assert_eq!(folder.segment(1), damaged, "the folder was touched");
+    }
+    folder.write("00000000000000000001.log", 0, &whole);
+    folder.start().await.shutdown().await;
+
+    let vote = folder.env.disk.read(&folder.dir.join("vote"), 100).unwrap();
+    folder.write("vote", 12, b"x");
+    assert!(matches!(
+        folder.try_start(QuorumConfig::default()).await,
+        Err(QuorumError::Open { .. })
+    ));
+    folder.env.disk.remove_file(&folder.dir.join("vote")).unwrap();
+    assert!(matches!(
+        folder.try_start(QuorumConfig::default()).await,
+        Err(QuorumError::Open { .. })
+    ));
+    folder.write("vote", 0, &vote);
+    folder.start().await.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_nodes_folder_is_refused() {
+    let folder = Folder::new("other");
+    folder.start().await.shutdown().await;
+    let result =
+        Quorum::start(folder.env.clone(), folder.dir.clone(), NodeId(2), QuorumConfig::default())
+            .await;
+    assert!(
+        matches!(&result, Err(QuorumError::OtherNode { found, .. }) if found == &[NODE]),
+        "{result:?}"
+    );
+    folder.start().await.shutdown().await;
+}
+
+/// A start that was cut off after any of its steps is finished by the next.
+#[tokio::test]
+async fn a_first_start_may_be_cut_off_anywhere() {
+    let folder = Folder::new("cut-off");
+    folder.start().await.shutdown().await;
+    let whole = folder.segment(1);
+    let mut ends = vec![0, segment::HEADER_LEN];
+    while let Some((_, len)) = segment::frame(&whole[*ends.last().unwrap()..]) {
+        ends.push(ends.last().unwrap() + len);
+    }
+    assert!(ends.len() >= 5, "voters, first entry, cluster id: {ends:?}");
+    let vote = folder.env.disk.read(&folder.dir.join("vote"), 100).unwrap();
+    for end in ends {
+        for with_vote in [false, true] {
+            // The voters are in the log before the vote is written, and the vote before the rest.
+            let entries = segment::frame(&whole[segment::HEADER_LEN..]).unwrap().1;
+            let possible =
+                if with_vote { end >= entries } else { end <= segment::HEADER_LEN + entries };
+            if !possible || (with_vote && end < segment::HEADER_LEN + entries) {
+                continue;
+            }
+            let copy = Folder::new("cut-off-copy");
+            copy.env.disk.create_dir_all(&copy.dir).unwrap();
+            copy.write("00000000000000000001.log", 0, &whole[..end]);
+            if with_vote {
+                copy.write("vote", 0, &vote);
+            }
+            let quorum = copy.start().await;
+            assert_eq!(quorum.image().cluster_id().len(), 22, "end {end}, vote {with_vote}");
+            quorum.submit(register()).await.unwrap();
+            let before = content(&quorum);
+            quorum.shutdown().await;
+            let quorum = copy.start().await;
+            assert_eq!(content(&quorum), before);
+            quorum.shutdown().await;
+        }
+    }
+}
+
+/// The suite counts nodes in `u64`.
+impl From<u64> for NodeId {
+    fn from(number: u64) -> NodeId {
+        NodeId(i32::try_from(number).unwrap())
+    }
+}
+
+struct Stores;
+
+impl StoreBuilder<types::Types, LogStore, StateMachine, Folder> for Stores {
+    async fn build(&self) -> Result<(Folder, LogStore, StateMachine), types::StorageError> {
+        let folder = Folder::new("suite");
+        let opened = Opened::open(&folder.env, &folder.dir).unwrap();
+        Ok((folder, opened.log, opened.state_machine))
+    }
+}
+
+#[test]
+fn openraft_accepts_the_storage() {
+    Suite::test_all(Stores).unwrap();
+}
+
+/// Entries taken back, a log left behind by a snapshot, and what recovery makes of both.
+#[tokio::test]
+async fn what_a_new_leader_takes_back_stays_back() {
+    use openraft::storage::{RaftLogStorage, RaftLogStorageExt};
+    let folder = Folder::new("taken-back");
+    let blank = |term, index| types::Entry {
+        log_id: types::log_id(term, NODE, index),
+        payload: openraft::EntryPayload::Blank,
+    };
+    let ids = |log: &recovery::Recovered| -> Vec<(u64, u64)> {
+        log.entries.iter().map(|entry| (entry.log_id.leader_id.term, entry.log_id.index)).collect()
+    };
+    let recovered = || recovery::recover(&*folder.env.disk, &folder.dir).unwrap();
+    let mut opened = Opened::open(&folder.env, &folder.dir).unwrap();
+    let log = &mut opened.log;
+    log.blocking_append((0..10).map(|index| blank(1, index))).await.unwrap();
+    log.truncate(types::log_id(1, NODE, 6)).await.unwrap();
+    assert_eq!(ids(&recovered()), (0..6).map(|index| (1, index)).collect::<Vec<_>>());
+    log.blocking_append((6..8).map(|index| blank(2, index))).await.unwrap();
+    log.truncate(types::log_id(1, NODE, 3)).await.unwrap();
+    log.blocking_append([blank(3, 3)]).await.unwrap();
+    assert_eq!(ids(&recovered()), [(1, 0), (1, 1), (1, 2), (3, 3)]);
+    log.purge(types::log_id(3, NODE, 50)).await.unwrap();
+    assert_eq!(ids(&recovered()), []);
+    assert_eq!(recovered().last(), Some(types::log_id(3, NODE, 50)));
+    log.blocking_append([blank(3, 51)]).await.unwrap();
+    assert_eq!(ids(&recovered()), [(3, 51)]);
+    // A missing segment in the middle is noticed.
+    folder.env.disk.remove_file(&segment::path(&folder.dir, 2)).unwrap();
+    let missing = recovery::recover(&*folder.env.disk, &folder.dir);
+    assert!(missing.is_err(), "{missing:?}");
+    opened.writer.run(|done| Job::Stop { done }).await.unwrap();
+}
