@@ -28,6 +28,10 @@ use crate::topic_table::{Topic, TopicRef, TopicTable};
 /// The folder of the metadata log within the data folder.
 const METADATA_FOLDER: &str = "__cluster_metadata-0";
 
+/// Threads that sync. Syncs of different logs overlap on a disk with a queue; the journal of a later
+/// issue makes it one.
+const SYNC_THREADS: usize = 2;
+
 /// How long an operation waits until this node has reacted to its own change of the metadata.
 const APPLY_WAIT: Duration = Duration::from_secs(30);
 
@@ -38,7 +42,7 @@ pub struct Broker {
     pub(crate) node: NodeId,
     pub(crate) quorum: Quorum,
     pub(crate) log_dir: Arc<LogDir>,
-    pub(crate) syncer: Syncer,
+    pub(crate) syncer: Arc<Syncer>,
     pub(crate) topics: TopicTable,
     pub(crate) groups: Arc<Groups>,
     pub(crate) config: ArcSwap<BrokerConfig>,
@@ -72,7 +76,7 @@ impl Broker {
         endpoints: Vec<Endpoint>,
     ) -> Result<Arc<Broker>, StartError> {
         let node = NodeId(config.node_id);
-        let log_dir = Arc::new(LogDir::open(&env, &config.log_dir, config.node_id)?);
+        let log_dir = LogDir::open(&env, &config.log_dir, config.node_id, None)?;
         let metadata_folder = config.log_dir.join(METADATA_FOLDER);
         let quorum =
             Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
@@ -80,7 +84,7 @@ impl Broker {
         register(&env, &quorum, &log_dir, &config, endpoints).await?;
         let broker = Arc::new(Broker {
             node,
-            syncer: Syncer::start(&env),
+            syncer: Arc::new(Syncer::start(SYNC_THREADS)),
             topics: TopicTable::default(),
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
@@ -215,7 +219,7 @@ async fn register(
     endpoints: Vec<Endpoint>,
 ) -> Result<(), StartError> {
     if quorum.image().cluster_id().is_empty() {
-        let cluster_id = log_dir.cluster_id().to_owned();
+        let cluster_id = log_dir.identity().cluster_id.clone();
         let features = std::collections::BTreeMap::new();
         quorum.submit(Operation::Bootstrap { cluster_id, features }).await?;
     }

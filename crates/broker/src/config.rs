@@ -45,6 +45,24 @@ pub use value::{list_append, list_subtract};
 
 use error::At;
 
+/// The rows of a key, of the broker, of topics or both; at least one.
+pub fn rows(name: &str) -> Result<Vec<&'static ConfigKey>, ConfigError> {
+    let found: Vec<_> =
+        [Scope::Broker, Scope::Topic].into_iter().filter_map(|scope| lookup(scope, name)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let at = At::source(Source::Default);
+    let of_broker = key::find(Scope::Broker, name, &at);
+    match (of_broker, key::find(Scope::Topic, name, &at)) {
+        // The scope that has the name from Kafka, or knows a near one, has the better advice.
+        (Err(ConfigError::Unknown { .. }), Err(better @ ConfigError::NotServed { .. }))
+        | (Err(ConfigError::Unknown { nearest: None, .. }), Err(better))
+        | (Err(better), _) => Err(better),
+        (Ok(key), _) => Ok(vec![key]),
+    }
+}
+
 /// Checks a value a topic is to be given, and returns it in its normal form.
 pub fn validate_topic_override(name: &str, value: &str) -> Result<String, ConfigError> {
     let at = At::source(Source::DynamicTopic);

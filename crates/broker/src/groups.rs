@@ -121,8 +121,8 @@ impl Groups {
         for shard in shards.into_values() {
             let mut state = shard.state.lock();
             if let Some(mut machine) = state.machine.take() {
-                let effects = machine.failed(GroupError::NotCoordinator);
-                state.release(effects, Offset::ZERO);
+                let replies = machine.close(GroupError::NotCoordinator);
+                state.release(replies, Offset::ZERO);
             }
         }
     }
@@ -210,7 +210,7 @@ impl Groups {
             let at = effects.replies.iter().position(|(token, _)| *token == own)?;
             Some(effects.replies.swap_remove(at).1)
         });
-        state.release(effects, visible_at);
+        state.release(effects.replies, visible_at);
         let deadline = state.machine.as_ref().and_then(GroupShard::next_deadline);
         if deadline.is_some_and(|new| state.deadline.is_none_or(|known| new < known)) {
             self.sooner.notify_one();
@@ -250,7 +250,7 @@ impl Groups {
             *reply = given.replaced_by(error);
         }
         if let Some(mut machine) = state.machine.take() {
-            effects.replies.extend(machine.failed(error).replies);
+            effects.replies.extend(machine.failed());
         }
     }
 
@@ -296,8 +296,8 @@ impl Groups {
 }
 
 impl State {
-    fn release(&mut self, effects: Effects, visible_at: Offset) {
-        for (token, reply) in effects.replies {
+    fn release(&mut self, replies: Vec<(Token, GroupReply)>, visible_at: Offset) {
+        for (token, reply) in replies {
             if let Some(parked) = self.parked.remove(&token) {
                 // A connection that is gone no longer listens.
                 let _ = parked.send((reply, visible_at));

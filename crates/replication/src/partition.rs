@@ -35,7 +35,7 @@ pub struct Partition {
     id: PartitionId,
     node: NodeId,
     log: Arc<Log>,
-    syncer: Syncer,
+    syncer: Arc<Syncer>,
     leader_epoch: AtomicI32,
     high_watermark: AtomicI64,
     in_sync: Mutex<InSync>,
@@ -73,7 +73,7 @@ impl Partition {
         id: PartitionId,
         node: NodeId,
         log: Arc<Log>,
-        syncer: Syncer,
+        syncer: Arc<Syncer>,
         image: &PartitionImage,
     ) -> Result<Arc<Partition>, LogError> {
         log.begin_epoch(image.leader_epoch)?;
