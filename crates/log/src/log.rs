@@ -65,6 +65,8 @@ pub(crate) struct Writer {
     pub dirty: bool,
     /// Sealed segments whose bytes were not synced.
     pub unsynced: Vec<Arc<dyn File>>,
+    /// Small files that were written and not synced; they matter only once there are records.
+    pub unsynced_small: Vec<Arc<dyn File>>,
     pub pending: Vec<Pending>,
     /// Names in the folder, or the folder's own name, are not durable yet.
     pub names_dirty: bool,
@@ -226,6 +228,15 @@ impl Log {
     /// meanwhile; of several callers one works and the others find its work done.
     pub fn sync(&self) -> Result<Offset, LogError> {
         let _one_at_a_time = self.syncing.lock();
+        {
+            let writer = self.writer.lock();
+            self.check_open()?;
+            let records = writer.dirty || !writer.unsynced.is_empty() || !writer.pending.is_empty();
+            if !records && self.log_end() <= self.durable_end() {
+                // An empty log costs no sync: its names follow with its first record.
+                return Ok(self.durable_end());
+            }
+        }
         self.sync_locked()
     }
 
@@ -236,6 +247,7 @@ impl Log {
             self.check_open()?;
             let target = self.log_end();
             let mut sync = std::mem::take(&mut writer.unsynced);
+            sync.append(&mut writer.unsynced_small);
             if std::mem::take(&mut writer.dirty) {
                 sync.push(writer.file.clone());
             }

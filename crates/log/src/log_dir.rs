@@ -164,35 +164,45 @@ struct Logs {
 
 /// The folder of all partitions.
 pub struct LogDir {
-    env: Env,
-    path: PathBuf,
     identity: Identity,
     clean: bool,
+    opened: Condvar,
+    shared: Arc<Shared>,
+    _lock: Lock,
+}
+
+/// What the logs call back into.
+#[derive(Debug)]
+struct Shared {
+    env: Env,
+    path: PathBuf,
     files: Mutex<()>,
     logs: Mutex<Logs>,
-    opened: Condvar,
-    this: Weak<LogDir>,
-    _lock: Lock,
 }
 
 impl std::fmt::Debug for LogDir {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LogDir")
-            .field("path", &self.path)
+            .field("path", &self.shared.path)
             .field("identity", &self.identity)
             .finish()
     }
 }
 
 impl LogDir {
-    /// Opens a data folder or makes an empty or missing one ours. Without `cluster_id` a new folder
-    /// gets a random one and an old folder keeps its own.
-    pub fn open(
+    /// Opens a data folder or makes an empty or missing one ours; a new folder gets a random cluster
+    /// id.
+    pub fn open(env: &Env, path: &Path, node_id: i32) -> Result<LogDir, LogDirError> {
+        LogDir::open_in_cluster(env, path, node_id, None)
+    }
+
+    /// Opens the data folder of a node of a cluster that is known already.
+    pub fn open_in_cluster(
         env: &Env,
         path: &Path,
         node_id: i32,
         cluster_id: Option<&str>,
-    ) -> Result<Arc<LogDir>, LogDirError> {
+    ) -> Result<LogDir, LogDirError> {
         let disk = &*env.disk;
         let meta = path.join(META);
         let known = check_ours(disk, path)?;
@@ -223,17 +233,19 @@ impl LogDir {
             files::sync_dir(disk, path)?;
         }
         remove_doomed(disk, path)?;
-        Ok(Arc::new_cyclic(|this| LogDir {
+        let shared = Shared {
             env: env.clone(),
             path: path.to_owned(),
-            identity,
-            clean,
             files: Mutex::new(()),
             logs: Mutex::new(Logs { marks, ..Logs::default() }),
+        };
+        Ok(LogDir {
+            identity,
+            clean,
             opened: Condvar::new(),
-            this: this.clone(),
+            shared: Arc::new(shared),
             _lock: lock,
-        }))
+        })
     }
 
     /// Whose folder it is.
@@ -242,10 +254,16 @@ impl LogDir {
         &self.identity
     }
 
+    /// The cluster it belongs to.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.identity.cluster_id
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.shared.path
     }
 
     /// Whether the last use ended in order.
@@ -263,9 +281,9 @@ impl LogDir {
         config: LogConfig,
     ) -> Result<Arc<Log>, LogError> {
         let key: Key = (topic.to_owned(), partition);
-        let dir = self.path.join(names::partition_folder(topic, partition));
+        let dir = self.shared.path.join(names::partition_folder(topic, partition));
         let (mark, clean) = {
-            let mut logs = self.logs.lock();
+            let mut logs = self.shared.logs.lock();
             while logs.opening.contains(&key) {
                 self.opened.wait(&mut logs);
             }
@@ -284,7 +302,7 @@ impl LogDir {
             (logs.marks.get(&key).copied(), clean)
         };
         let result = self.open_new(&key, &dir, topic_id, config, mark, clean);
-        let mut logs = self.logs.lock();
+        let mut logs = self.shared.logs.lock();
         logs.opening.remove(&key);
         if let Ok(log) = &result {
             logs.used.insert(key.clone());
@@ -308,45 +326,53 @@ impl LogDir {
     ) -> Result<Arc<Log>, LogError> {
         let mut mark = mark.unwrap_or_default();
         let marked = mark.recovery_point > Offset::ZERO || mark.log_start > Offset::ZERO;
-        if marked && !self.env.disk.exists(dir) {
+        if marked && !self.shared.env.disk.exists(dir) {
             // Marks of a deleted partition of the same name must not be held against the new one
             // after a crash.
-            self.logs.lock().marks.remove(key);
-            self.persist()?;
+            self.shared.logs.lock().marks.remove(key);
+            self.shared.persist()?;
             mark = Mark::default();
         }
-        let marks: Weak<dyn Marks> = self.this.clone();
+        let marks: Weak<dyn Marks> = Arc::downgrade(&self.shared) as Weak<_>;
         let state = OpenState {
             clean,
             recovery_point: mark.recovery_point,
             log_start: mark.log_start,
             marks: Some(marks),
         };
-        Log::open_with(&self.env, dir, topic_id, config, state).map(Arc::new)
+        Log::open_with(&self.shared.env, dir, topic_id, config, state).map(Arc::new)
     }
 
     /// The log of a partition, if it is open.
     #[must_use]
     pub fn log(&self, topic: &str, partition: i32) -> Option<Arc<Log>> {
-        let logs = self.logs.lock();
+        let logs = self.shared.logs.lock();
         let log = logs.open.get(&(topic.to_owned(), partition))?;
         (!log.closed.load(Ordering::Acquire)).then(|| log.clone())
     }
 
-    /// Deletes the log of a partition with its folder, whether it is open or not.
-    pub fn delete_log(&self, topic: &str, partition: i32) -> Result<(), LogError> {
-        let key: Key = (topic.to_owned(), partition);
-        let open = self.logs.lock().open.get(&key).cloned();
-        match open {
-            Some(log) if !log.closed.load(Ordering::Acquire) => log.delete()?,
-            Some(_) | None => {
-                let dir = self.path.join(names::partition_folder(topic, partition));
-                if self.env.disk.exists(&dir) {
-                    crate::log::remove_folder(&self.env, &dir)?;
-                }
-            }
+    /// Deletes the log of a partition with its folder.
+    pub fn delete_log(&self, log: &Log) -> Result<(), LogError> {
+        log.delete()?;
+        let mut logs = self.shared.logs.lock();
+        let deleted = logs.open.extract_if(.., |_, open| std::ptr::eq(&**open, log));
+        for (key, _) in deleted.collect::<Vec<_>>() {
+            logs.marks.remove(&key);
         }
-        let mut logs = self.logs.lock();
+        Ok(())
+    }
+
+    /// Deletes the folder of a partition, whether its log is open or not.
+    pub fn delete_partition(&self, topic: &str, partition: i32) -> Result<(), LogError> {
+        if let Some(log) = self.log(topic, partition) {
+            return self.delete_log(&log);
+        }
+        let dir = self.shared.path.join(names::partition_folder(topic, partition));
+        if self.shared.env.disk.exists(&dir) {
+            crate::log::remove_folder(&self.shared.env, &dir)?;
+        }
+        let key: Key = (topic.to_owned(), partition);
+        let mut logs = self.shared.logs.lock();
         logs.open.remove(&key);
         logs.marks.remove(&key);
         Ok(())
@@ -354,12 +380,13 @@ impl LogDir {
 
     /// Every partition that has a folder, open or not.
     pub fn partitions(&self) -> Result<Vec<PartitionFolder>, LogError> {
-        let disk = &*self.env.disk;
-        let entries =
-            disk.read_dir(&self.path).map_err(|error| LogError::io(&self.path, "list", error))?;
+        let disk = &*self.shared.env.disk;
+        let entries = disk
+            .read_dir(&self.shared.path)
+            .map_err(|error| LogError::io(&self.shared.path, "list", error))?;
         let folders = entries.iter().filter(|entry| entry.is_dir).filter_map(|entry| {
             let (topic, partition) = names::parse_partition_folder(&entry.name)?;
-            let metadata = self.path.join(&entry.name).join(names::PARTITION_METADATA);
+            let metadata = self.shared.path.join(&entry.name).join(names::PARTITION_METADATA);
             let topic_id = disk.read(&metadata, 1024).ok().and_then(|bytes| parse_metadata(&bytes));
             Some(PartitionFolder { topic: topic.to_owned(), partition, topic_id })
         });
@@ -380,13 +407,14 @@ impl LogDir {
     }
 
     fn size_of_closed(&self, topic: &str, partition: i32) -> u64 {
-        let dir = self.path.join(names::partition_folder(topic, partition));
-        let Ok(entries) = self.env.disk.read_dir(&dir) else { return 0 };
+        let dir = self.shared.path.join(names::partition_folder(topic, partition));
+        let Ok(entries) = self.shared.env.disk.read_dir(&dir) else { return 0 };
         entries
             .iter()
             .filter(|entry| matches!(names::parse_segment_file(&entry.name), Some((_, names::LOG))))
             .filter_map(|entry| {
-                let file = self.env.disk.open(&dir.join(&entry.name), OpenMode::Read).ok()?;
+                let file =
+                    self.shared.env.disk.open(&dir.join(&entry.name), OpenMode::Read).ok()?;
                 file.len().ok()
             })
             .sum()
@@ -394,14 +422,14 @@ impl LogDir {
 
     /// Room on the disk that holds the folder.
     pub fn space(&self) -> io::Result<Space> {
-        self.env.disk.space(&self.path)
+        self.shared.env.disk.space(&self.shared.path)
     }
 
     /// Syncs every log and writes down how far each is durable, so that recovery need not look at
     /// what lies before. A log that cannot be synced keeps its old mark; the first such failure is
     /// returned after all others were done.
     pub fn checkpoint(&self) -> Result<(), LogError> {
-        let open: Vec<Arc<Log>> = self.logs.lock().open.values().cloned().collect();
+        let open: Vec<Arc<Log>> = self.shared.logs.lock().open.values().cloned().collect();
         let mut failed = None;
         for log in open {
             if let Err(error) = log.sync()
@@ -410,20 +438,20 @@ impl LogDir {
                 failed.get_or_insert(error);
             }
         }
-        self.persist()?;
+        self.shared.persist()?;
         failed.map_or(Ok(()), Err)
     }
 
     /// Closes every log and, if all went well, marks the folder so that the next start trusts it.
     pub fn close(&self) -> Result<(), LogError> {
-        let open: Vec<Arc<Log>> = self.logs.lock().open.values().cloned().collect();
+        let open: Vec<Arc<Log>> = self.shared.logs.lock().open.values().cloned().collect();
         let mut failed = None;
         for log in open {
             if let Err(error) = log.close() {
                 failed.get_or_insert(error);
             }
         }
-        self.persist()?;
+        self.shared.persist()?;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -432,12 +460,12 @@ impl LogDir {
             return Ok(());
         }
         let content = b"{\"version\":0,\"brokerEpoch\":-1}";
-        files::replace(&*self.env.disk, &self.path.join(CLEAN), content)
+        files::replace(&*self.shared.env.disk, &self.shared.path.join(CLEAN), content)
     }
 
     fn all_recovered(&self) -> bool {
         let Ok(folders) = self.partitions() else { return false };
-        let logs = self.logs.lock();
+        let logs = self.shared.logs.lock();
         folders.into_iter().all(|folder| logs.used.contains(&(folder.topic, folder.partition)))
     }
 }
@@ -461,7 +489,7 @@ fn mark_of(log: &Log) -> Mark {
     Mark { recovery_point: log.durable_end(), log_start: log.log_start() }
 }
 
-impl Marks for LogDir {
+impl Marks for Shared {
     fn persist(&self) -> Result<(), LogError> {
         let _one_writer = self.files.lock();
         let marks: BTreeMap<Key, Mark> = {

@@ -127,7 +127,8 @@ impl Log {
             file: writer_file.clone(),
             producers,
             dirty: false,
-            unsynced: opening.synced.clone().into_iter().chain(metadata_file).collect(),
+            unsynced: std::mem::take(&mut opening.synced),
+            unsynced_small: metadata_file.into_iter().collect(),
             pending: std::mem::take(&mut opening.pending),
             names_dirty: created || opening.names_changed,
             folder_dirty: created,
@@ -160,7 +161,8 @@ impl Log {
         };
         if recovered {
             tracing::info!(log = %dir.display(), %log_end, recovery_point = %state.recovery_point, "log recovered");
-            log.sync()?;
+            let _one_at_a_time = log.syncing.lock();
+            log.sync_locked()?;
         }
         Ok(log)
     }

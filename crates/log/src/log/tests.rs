@@ -50,7 +50,7 @@ fn what_is_appended_is_read_and_still_there_after_a_restart() {
     let folder = Folder::new();
     let id = Uuid::from_u128(7);
     for round in 0..3_i64 {
-        let dir = LogDir::open(&folder.0, &folder.1, 1, None).unwrap();
+        let dir = LogDir::open(&folder.0, &folder.1, 1).unwrap();
         let log = dir.open_log("t", 0, id, LogConfig::default()).unwrap();
         assert_eq!(log.log_end(), Offset(round * 3), "round {round}");
         let info =
