@@ -129,7 +129,7 @@ impl Broker {
         }
         for partition in topic.partitions() {
             partition.waiters().give_up();
-            if let Err(error) = self.log_dir.delete_log(&topic.name, partition.id().index) {
+            if let Err(error) = self.log_dir.delete_log(partition.log()) {
                 tracing::error!(
                     topic = %topic.name,
                     partition = partition.id().index,

@@ -76,7 +76,7 @@ impl Broker {
         endpoints: Vec<Endpoint>,
     ) -> Result<Arc<Broker>, StartError> {
         let node = NodeId(config.node_id);
-        let log_dir = LogDir::open(&env, &config.log_dir, config.node_id, None)?;
+        let log_dir = Arc::new(LogDir::open(&env, &config.log_dir, config.node_id)?);
         let metadata_folder = config.log_dir.join(METADATA_FOLDER);
         let quorum =
             Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
