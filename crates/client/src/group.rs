@@ -124,6 +124,12 @@ impl GroupConsumer {
         Ok(())
     }
 
+    /// Goes on reading a partition from here, which is then also what is committed; says whether
+    /// the partition is one that this member was given.
+    pub fn seek(&mut self, place: &TopicPartition, position: Offset) -> bool {
+        self.consumer.seek(place, position)
+    }
+
     /// The partitions this member was given, and how far they are read.
     pub fn partitions(&self) -> impl Iterator<Item = (&TopicPartition, &PartitionState)> {
         self.consumer.partitions()
@@ -193,3 +199,6 @@ impl GroupConsumer {
         &self.cluster
     }
 }
+
+#[cfg(test)]
+mod tests;
