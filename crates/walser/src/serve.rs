@@ -124,18 +124,54 @@ fn endpoints(config: &BrokerConfig, addresses: &[SocketAddr]) -> Vec<Endpoint> {
 
 fn translate(path: PathBuf, error: broker::StartError) -> StartError {
     match error {
-        broker::StartError::LogDir(error) => {
-            StartError::DataFolder { path, reason: advice(&error) }
-        }
+        broker::StartError::LogDir(error) => of_folder(path, error),
         broker::StartError::Quorum(error) => StartError::DataFolder {
             path,
-            reason: format!("the cluster metadata cannot be opened: {error}"),
+            reason: format!("its cluster metadata cannot be opened: {error}"),
         },
         broker::StartError::Registration(reason) => StartError::Settings(reason),
     }
 }
 
 /// What is wrong with the folder, and what to do.
-fn advice(error: &LogDirError) -> String {
-    error.to_string()
+fn of_folder(folder: PathBuf, error: LogDirError) -> StartError {
+    let (path, reason) = match error {
+        LogDirError::Locked { path } => {
+            let reason = "another process uses this data folder; stop it, or name another folder \
+                          with --data-dir";
+            (path, reason.to_owned())
+        }
+        LogDirError::Foreign { path, found } => (
+            path,
+            format!(
+                "this folder holds something else ({}); nothing was touched, name an empty or new \
+                 folder with --data-dir",
+                found.join(", ")
+            ),
+        ),
+        LogDirError::ForeignKafka { path } => {
+            let reason = "this is the data folder of an Apache Kafka broker; nothing was touched, \
+                          name an empty or new folder with --data-dir";
+            (path, reason.to_owned())
+        }
+        LogDirError::Unwritable { path, source } => (
+            path,
+            format!("cannot be written ({source}); give this user the right, or name another folder"),
+        ),
+        LogDirError::WrongCluster { path, found, expected } => {
+            (path, format!("belongs to cluster {found}, not to {expected}"))
+        }
+        LogDirError::WrongNode { path, found, expected } => (
+            path,
+            format!(
+                "belongs to node {found}, this is node {expected}; set node.id={found}, or name \
+                 another folder with --data-dir"
+            ),
+        ),
+        LogDirError::Damaged { path, what } => {
+            (path, format!("is damaged: {what}; nothing was changed, restore it from a copy"))
+        }
+        LogDirError::Log(error) => (folder, error.to_string()),
+    };
+    StartError::DataFolder { path, reason }
 }
