@@ -21,6 +21,7 @@ impl GroupOffsets {
         self.topics.is_empty()
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.values().map(BTreeMap::len).sum()
     }

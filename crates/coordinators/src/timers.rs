@@ -38,6 +38,13 @@ pub(crate) struct Timers {
     sequence: u64,
 }
 
+#[cfg(test)]
+impl Timer {
+    pub(crate) fn is_armed(&self) -> bool {
+        self.due.is_some()
+    }
+}
+
 impl Timers {
     /// Sets `timer` to `due`, whatever it was before.
     pub(crate) fn arm(&mut self, timer: &mut Timer, due: Duration, key: impl FnOnce() -> TimerKey) {

@@ -1,5 +1,7 @@
 //! The invariants of `group`'s header as assertions, for the property test.
 
+use crate::timers::Timer;
+
 use super::{Group, GroupState, protocols_len};
 
 impl Group {
@@ -38,6 +40,18 @@ impl Group {
         if !self.members.is_empty() {
             assert!(self.select_protocol().is_some(), "{id}: no protocol in common");
         }
+        for (member_id, member) in &self.members {
+            let waits = member.join.is_some() || member.sync.is_some();
+            assert!(waits || member.session.is_armed(), "{id}: {member_id} lives forever");
+        }
+        assert!(self.pending.values().all(Timer::is_armed), "{id}: pending forever");
+        if self.state == GroupState::PreparingRebalance {
+            assert!(self.join_timer.is_armed(), "{id}: rebalances forever");
+        }
+        if !self.pending_sync.is_empty() {
+            assert!(self.sync_timer.is_armed(), "{id}: waits for syncs forever");
+        }
+        assert!(self.offsets_timer.is_armed(), "{id}: offsets live forever");
         for member in &self.pending_sync {
             assert!(self.members.contains_key(member), "{id}: {member} is to sync but gone");
         }
