@@ -99,6 +99,7 @@ def main():
     work = options.work / options.client
     work.mkdir(parents=True, exist_ok=True)
     adapter = importlib.import_module(MODULES[options.client]).open_adapter(options.bootstrap, work)
+    adapter.own = f"{options.prefix}.{options.client}."
     report({"event": "version", "version": adapter.version()})
     ctx = Context(adapter, {
         "prefix": options.prefix,

@@ -21,6 +21,11 @@ class Done:
         self.err = err.decode(errors="replace")
 
 
+def named(command):
+    """A command for a message: without what does not fit on a line."""
+    return " ".join(word for word in [command[0], *command[-6:]] if len(word) < 60)
+
+
 def call(command, given=b"", seconds=CALL_SECONDS_MAX, out=None, given_file=None):
     """Runs a program to its end; `out` is an open file for its output."""
     try:
@@ -30,7 +35,7 @@ def call(command, given=b"", seconds=CALL_SECONDS_MAX, out=None, given_file=None
         )
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or b"").decode(errors="replace")[-400:]
-        raise TooSlow(f"{' '.join(command[-6:])}: no end after {seconds} s; said: {said}") from error
+        raise TooSlow(f"{named(command)}: no end after {seconds} s; said: {said}") from error
     return Done(done.returncode, done.stdout or b"", done.stderr)
 
 

@@ -123,6 +123,8 @@ class Adapter:
     eager = None
     cooperative = None
     fenced_code = "FENCED_INSTANCE_ID"
+    # How this run's topics of this client begin; set by the worker.
+    own = ""
 
     def __init__(self, bootstrap, work):
         self.bootstrap = bootstrap
@@ -141,7 +143,7 @@ class Adapter:
         raise NotImplementedError
 
     def partition_counts(self):
-        """All topics: name -> number of partitions."""
+        """Topics (at least this client's own): name -> number of partitions."""
         raise NotImplementedError
 
     def partitions(self, topic, count):

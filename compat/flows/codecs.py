@@ -16,7 +16,8 @@ def codecs(ctx):
             got = ctx.adapter.read(topic, len(corpus))
             differences = list(records.compare(corpus, got))
             ctx.no_differences(row, row, differences)
-            ctx.equal("assign", f"{row}: records read by assignment", len(got), len(corpus))
+            if ctx.has("assign"):
+                ctx.equal("assign", f"{row}: records read by assignment", len(got), len(corpus))
             for shape in sorted({shape for record in corpus for shape in record.shapes} | {"timestamps"}):
                 if ctx.has(shape):
                     ctx.no_differences(shape, row, (d for d in differences if shape in d[0]))

@@ -48,6 +48,7 @@ class Broker:
     """One broker process on one data folder; `start` after `stop` or `kill` continues on the same data."""
 
     name = "walser"
+    restarts = True
 
     def __init__(self, work, settings=None):
         self.work = work
@@ -144,7 +145,6 @@ class KafkaBroker(Broker):
     def __init__(self, work, settings=None):
         super().__init__(work, settings)
         self.controller_port = free_port()
-        self.classpath = install.classpath(install.TOOLS / "kafka-broker")
         self.properties = work / "server.properties"
 
     def prepare(self):
@@ -170,8 +170,8 @@ class KafkaBroker(Broker):
         self.properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if not (self.data / "meta.properties").exists():
             done = subprocess.run(
-                ["java", *install.JVM_OPTIONS, "-cp", self.classpath, "kafka.tools.StorageTool", "format",
-                 "--standalone", "-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c", str(self.properties)],
+                [*install.java("kafka.tools.StorageTool"), "format", "--standalone",
+                 "-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c", str(self.properties)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
             )
             if done.returncode != 0:
@@ -179,8 +179,7 @@ class KafkaBroker(Broker):
 
     def command(self):
         return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                f"-Dlog4j2.configurationFile={install.CLIENTS / 'kafka_tools' / 'log4j2.properties'}",
-                "-cp", self.classpath, "kafka.Kafka", str(self.properties)]
+                f"-Dlog4j2.configurationFile={install.LOG4J}", "-cp", install.classpath(), "kafka.Kafka", str(self.properties)]
 
     def clean_exit(self, code):
         # The JVM ends with 128 + SIGTERM although it shut down in order.
@@ -190,8 +189,8 @@ class KafkaBroker(Broker):
 class Elsewhere:
     """A broker somebody else runs (`--bootstrap`): it can be used, not restarted."""
 
-    name = "elsewhere"
-    process = None
+    name = "the broker"
+    restarts = False
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
@@ -209,9 +208,22 @@ class Elsewhere:
         """It is not ours to watch."""
         return None
 
-    def panics(self):
+    def tail(self):
         """Its log is not ours to read."""
+        return ""
+
+    def panics(self):
+        """Nor to judge."""
         return []
+
+
+def kill_group(process):
+    """SIGKILL to a process started in a session of its own, and to all it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 def environment():

@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 CLIENTS = ROOT / "compat" / "clients"
 PYTHON = TOOLS / "python" / "bin" / "python"
+KAFKA = TOOLS / "kafka"
+CLASS_ARCHIVE = KAFKA / "classes.jsa"
+LOG4J = CLIENTS / "kafka_tools" / "log4j2.properties"
 WORDS = TOOLS / "words" / "american-english-huge"
 
 INSTALL_SECONDS_MAX = 600
@@ -124,43 +127,35 @@ def node():
     fresh(TOOLS / "node", pins(manifest), install)
 
 
-def jars(folder, pom, what):
-    """Copies a pom's runtime jars into `folder`."""
+def classpath():
+    """The jars of Apache Kafka in one fixed order, as `java -cp` wants them."""
+    return ":".join(sorted(str(jar) for jar in (KAFKA / "lib").glob("*.jar")))
+
+
+def java(main_class, *options):
+    """The command that starts a short-lived program of Apache Kafka."""
+    return ["java", *JVM_OPTIONS, *options, f"-Dlog4j2.configurationFile={LOG4J}", "-cp", classpath(), main_class]
+
+
+def kafka():
+    """Apache Kafka's tools (and its broker), and an archive of their classes that halves each start."""
     need("java", "default-jre-headless")
     need("mvn", "maven")
+    pom = CLIENTS / "kafka_tools" / "pom.xml"
 
-    def install(into):
-        shutil.copy(pom, into / "pom.xml")
-        run(what, ["mvn", "-q", "-B", "-f", str(into / "pom.xml"), "dependency:copy-dependencies",
-                   "-DincludeScope=runtime", f"-DoutputDirectory={into / 'lib'}"])
-
-    fresh(folder, pins(pom), install)
-
-
-def classpath(folder):
-    """The jars of a folder in one fixed order, as `java -cp` wants them."""
-    return ":".join(sorted(str(jar) for jar in (folder / "lib").glob("*.jar")))
-
-
-def kafka_tools():
-    """The Apache Kafka command-line tools, and an archive of their classes that halves each start."""
-    folder = TOOLS / "kafka-tools"
-    jars(folder, CLIENTS / "kafka_tools" / "pom.xml", "Kafka tools from Maven Central")
-    archive = folder / "classes.jsa"
-    if not archive.exists():
+    def install(folder):
+        shutil.copy(pom, folder / "pom.xml")
+        run("Kafka tools from Maven Central",
+            ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies",
+             "-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"])
         # The tool finds nobody at this port and ends; what it loaded on the way is what all tools load.
         subprocess.run(
-            ["java", *JVM_OPTIONS, f"-XX:ArchiveClassesAtExit={archive}", "-cp", classpath(folder),
-             "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", "127.0.0.1:1",
-             "--topic", "none", "--group", "none", "--timeout-ms", "500"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=120, check=False,
+            [*java("org.apache.kafka.tools.consumer.ConsoleConsumer", f"-XX:ArchiveClassesAtExit={CLASS_ARCHIVE}"),
+             "--bootstrap-server", "127.0.0.1:1", "--topic", "none", "--group", "none", "--timeout-ms", "500"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, check=False,
         )
 
-
-def kafka_broker():
-    """The real broker, only for proving the harness."""
-    jars(TOOLS / "kafka-broker", ROOT / "compat" / "reference" / "pom.xml", "Kafka broker from Maven Central")
+    fresh(KAFKA, pins(pom), install)
 
 
 def words():
@@ -192,7 +187,7 @@ INSTALLERS = {
     "confluent-kafka": (),
     "kafka-python": (),
     "kafkajs": (node,),
-    "kafka-tools": (kafka_tools,),
+    "kafka-tools": (kafka,),
 }
 
 
@@ -201,8 +196,8 @@ def everything(clients, with_kafka_broker=False):
     steps = [python, words]
     for client in clients:
         steps.extend(INSTALLERS[client])
-    if with_kafka_broker:
-        steps.append(kafka_broker)
+    if with_kafka_broker and kafka not in steps:
+        steps.append(kafka)
     failures = []
 
     def guarded(step):

@@ -9,7 +9,7 @@ from confluent_kafka.admin import (
 )
 
 from flows.adapter import (
-    CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember, TooSlow,
+    CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember, TooSlow, wait_for,
 )
 from flows.context import numbered
 from flows.records import Got
@@ -92,7 +92,7 @@ class ConfluentMember(PolledMember):
             "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
             "enable.auto.commit": True, "auto.commit.interval.ms": 200, "session.timeout.ms": SESSION_MS,
             "heartbeat.interval.ms": HEARTBEAT_MS, "reconnect.backoff.max.ms": 500,
-            "partition.assignment.strategy": assignor or "range",
+            "partition.assignment.strategy": assignor or "range", "allow.auto.create.topics": False,
         }
         if instance is not None:
             self.config["group.instance.id"] = instance
@@ -327,11 +327,12 @@ class ConfluentAdapter(Adapter):
             codes["delete"] = None
         except ClientError as error:
             codes["delete"] = error.code
+        member = self.member(f"{topic}.group", [topic])
         try:
-            self.read(topic, 1)
-            codes["consume"] = None
-        except ClientError as error:
-            codes["consume"] = error.code
+            wait_for(lambda: member.error, "the error of a consumer")
+        finally:
+            member.close()
+        codes["consume"] = member.error
         producer = LiveProducer(self.bootstrap, topic, 0, **{"topic.metadata.propagation.max.ms": 1000})
         try:
             producer.send(numbered(0, 1))

@@ -84,8 +84,13 @@ class KafkaPythonMember(PolledMember):
         self.consumer.subscribe(self.topics)
 
     def poll(self):
-        for records in self.consumer.poll(timeout_ms=100).values():
-            self.records.extend(got(record) for record in records)
+        try:
+            for records in self.consumer.poll(timeout_ms=100).values():
+                self.records.extend(got(record) for record in records)
+        except errors.KafkaError as error:
+            # The client asks its user to poll again, as while a broker restarts.
+            if not error.retriable:
+                raise
         self.assigned = {(place.topic, place.partition) for place in self.consumer.assignment()}
 
     def leave(self):
