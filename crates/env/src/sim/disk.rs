@@ -1,9 +1,31 @@
 //! A disk in memory that forgets what was not synced.
+//!
+//! Every file has what readers see now and what survives a loss of power; in between lie the writes
+//! since the last sync. The same holds for names: what was created, renamed or removed is certain
+//! only after its folder was synced. [`SimDisk::crash`] decides about each of these on its own, so a
+//! file may keep its name and lose its content, keep a later write and lose an earlier one, or keep
+//! some sectors of a write. A rename is whole or not at all.
+//!
+//! Handles and locks from before a crash are dead. Faults are asked for beforehand: see
+//! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours. Nothing here is random but for
+//! the seed in [`CrashLoss::Random`].
+//!
+//! Stricter than any real file system, where syncing a file mostly saves its name too; what works
+//! here does not lean on that.
 
-use std::io;
-use std::path::Path;
+mod content;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+use self::content::Content;
+use self::names::{Entry, NameChange, Names};
 use crate::disk::{DirEntry, Disk, File, Lock, OpenMode, Space};
 
 /// How much of the unsynced work a crash takes.
@@ -13,49 +35,438 @@ pub enum CrashLoss {
     Everything,
     /// A seeded choice: some writes stay, some are torn, some names come back.
     Random(u64),
+    /// None of it: only the process died, the kernel goes on.
+    Nothing,
 }
+
+/// The smallest piece of a write that is whole or gone.
+pub const SECTOR_BYTES: usize = 512;
+
+/// Room on the disk unless a test makes it smaller.
+const SPACE_BYTES: u64 = 1 << 40;
 
 /// A disk in memory.
 #[derive(Debug, Default)]
-pub struct SimDisk;
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+type Inode = u64;
+
+#[derive(Debug, Default)]
+struct State {
+    /// Grows with each crash; handles of earlier ones are dead.
+    generation: u64,
+    last_inode: Inode,
+    files: BTreeMap<Inode, Content>,
+    names: Names,
+    locks: BTreeSet<PathBuf>,
+    faults: Faults,
+    /// Changes asked for so far, refused ones included.
+    changes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    /// Writes until one fails.
+    write: Option<u64>,
+    /// Syncs until one fails.
+    sync: Option<u64>,
+    /// The number of the change from which on nothing reaches the disk.
+    stop_at: Option<u64>,
+    space: Option<u64>,
+    read_bytes_max: Option<usize>,
+}
+
+/// Counts down to a fault; true when it is due.
+fn due(countdown: &mut Option<u64>) -> bool {
+    match countdown {
+        Some(0 | 1) => {
+            *countdown = None;
+            true
+        }
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+fn io_error() -> io::Error {
+    io::Error::other("simulated I/O error")
+}
+
+impl State {
+    /// Counts a change; fails when the machine has stopped before it. `Ok(true)` says that it stops
+    /// right inside this one.
+    fn change(&mut self) -> io::Result<bool> {
+        self.changes += 1;
+        match self.faults.stop_at {
+            Some(stop) if self.changes > stop => Err(io::Error::other("the machine has stopped")),
+            Some(stop) => Ok(self.changes == stop),
+            None => Ok(false),
+        }
+    }
+
+    /// Counts a change that is whole or does not happen.
+    fn whole_change(&mut self) -> io::Result<()> {
+        if self.change()? {
+            return Err(io::Error::other("the machine has stopped"));
+        }
+        Ok(())
+    }
+
+    fn used(&self) -> u64 {
+        self.files.values().map(|file| file.len() as u64).sum()
+    }
+
+    fn content(&mut self, inode: Inode) -> io::Result<&mut Content> {
+        self.files.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn file_at(&self, path: &Path) -> io::Result<Inode> {
+        match self.names.get(path) {
+            Some(Entry::File(inode)) => Ok(inode),
+            Some(Entry::Folder) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<Inode> {
+        self.names.check_parent(path)?;
+        self.whole_change()?;
+        self.last_inode += 1;
+        let inode = self.last_inode;
+        self.files.insert(inode, Content::default());
+        self.names.apply(NameChange::Create(path.to_owned(), Entry::File(inode)));
+        Ok(inode)
+    }
+}
 
 impl SimDisk {
     /// An empty disk.
     #[must_use]
     pub fn new() -> SimDisk {
-        SimDisk
+        SimDisk::default()
+    }
+
+    /// The power goes, or the process dies: what `loss` leaves is what is there afterwards, all of it
+    /// durable (with [`CrashLoss::Nothing`] what was not synced still is not). Handles and locks die;
+    /// faults are forgotten.
+    pub fn crash(&self, loss: CrashLoss) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        state.locks.clear();
+        state.faults = Faults::default();
+        let mut dice = match loss {
+            CrashLoss::Nothing => return,
+            CrashLoss::Everything => None,
+            CrashLoss::Random(seed) => Some(Dice(seed)),
+        };
+        for file in state.files.values_mut() {
+            file.crash(dice.as_mut());
+        }
+        state.names.crash(dice.as_mut());
+        let named = state.names.inodes();
+        state.files.retain(|inode, _| named.contains(inode));
+    }
+
+    /// How many changes were asked for so far: writes, syncs, and changes of names.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.state.lock().changes
+    }
+
+    /// The machine stops inside the `nth` change from now (1 is the next): that one may be done in
+    /// part, and it and all later ones fail. Reads go on.
+    pub fn stop_at(&self, nth: u64) {
+        let mut state = self.state.lock();
+        state.faults.stop_at = Some(state.changes.saturating_add(nth));
+    }
+
+    /// Whether the machine has stopped as [`SimDisk::stop_at`] asked.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        let state = self.state.lock();
+        state.faults.stop_at.is_some_and(|stop| state.changes >= stop)
+    }
+
+    /// The `nth` write from now (1 is the next) fails after a part of it was done.
+    pub fn fail_write(&self, nth: u64) {
+        self.state.lock().faults.write = Some(nth);
+    }
+
+    /// The `nth` sync of a file or folder from now (1 is the next) fails. What it should have made
+    /// durable is not, and for a file no later sync makes it so, as Linux drops what it could not
+    /// write: only retrying the writes would.
+    pub fn fail_sync(&self, nth: u64) {
+        self.state.lock().faults.sync = Some(nth);
+    }
+
+    /// Leaves room for `bytes` more; what goes beyond fails as a full disk does.
+    pub fn limit_space(&self, bytes: u64) {
+        let mut state = self.state.lock();
+        let used = state.used();
+        state.faults.space = Some(used.saturating_add(bytes));
+    }
+
+    /// Reads return at most this many bytes at a time.
+    pub fn shorten_reads(&self, bytes_max: usize) {
+        self.state.lock().faults.read_bytes_max = Some(bytes_max.max(1));
+    }
+
+    /// Flips one bit of a file, also in what is durable. False when there is no such byte.
+    pub fn flip_bit(&self, path: &Path, position: u64, bit: u32) -> bool {
+        let mut state = self.state.lock();
+        let Ok(inode) = state.file_at(path) else { return false };
+        state.content(inode).is_ok_and(|content| content.flip(position, bit))
+    }
+
+    /// A copy of the whole disk, as if nothing had been asked of it since.
+    #[must_use]
+    pub fn duplicate(&self) -> SimDisk {
+        let state = self.state.lock();
+        let copy = State {
+            last_inode: state.last_inode,
+            files: state.files.clone(),
+            names: state.names.clone(),
+            ..State::default()
+        };
+        SimDisk { state: Arc::new(Mutex::new(copy)) }
+    }
+}
+
+/// SplitMix64, of its own so that a crash does not disturb any other sequence.
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn coin(&mut self) -> bool {
+        self.roll() & 1 == 1
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    state: Arc<Mutex<State>>,
+    generation: u64,
+    inode: Inode,
+    writable: bool,
+}
+
+impl SimFile {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        if state.generation != self.generation {
+            return Err(io::Error::other("the file was opened before the crash"));
+        }
+        act(&mut state)
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.writable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    }
+}
+
+impl File for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        self.with(|state| Ok(state.content(self.inode)?.len() as u64))
+    }
+
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.with(|state| {
+            let most = state.faults.read_bytes_max.unwrap_or(usize::MAX);
+            let wanted = bytes.len().min(most);
+            let bytes = bytes.get_mut(..wanted).unwrap_or_default();
+            Ok(state.content(self.inode)?.read(bytes, position))
+        })
+    }
+
+    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let mut bytes: Vec<u8> = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
+        self.with(|state| {
+            let stops = state.change()?;
+            let fails = due(&mut state.faults.write);
+            let grows = (position + bytes.len() as u64)
+                .saturating_sub(state.content(self.inode)?.len() as u64);
+            let full = state.faults.space.is_some_and(|space| state.used() + grows > space);
+            if stops || fails || full {
+                bytes.truncate(bytes.len() / 2);
+            }
+            state.content(self.inode)?.write(position, bytes);
+            match (full, stops || fails) {
+                (true, _) => Err(io::ErrorKind::StorageFull.into()),
+                (false, true) => Err(io_error()),
+                (false, false) => Ok(()),
+            }
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(|state| {
+            state.whole_change()?;
+            if due(&mut state.faults.sync) {
+                state.content(self.inode)?.forget_unsynced();
+                return Err(io_error());
+            }
+            state.content(self.inode)?.sync();
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        self.with(|state| {
+            state.whole_change()?;
+            state.content(self.inode)?.set_len(usize::try_from(len).map_err(io::Error::other)?);
+            Ok(())
+        })
+    }
+
+    fn allocate(&self, _position: u64, _len: u64) -> io::Result<()> {
+        self.check_writable()
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+struct SimLock {
+    state: Arc<Mutex<State>>,
+    generation: u64,
+    path: PathBuf,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        if state.generation == self.generation {
+            state.locks.remove(&self.path);
+        }
     }
 }
 
 impl Disk for SimDisk {
-    fn open(&self, _path: &Path, _mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut state = self.state.lock();
+        let found = state.file_at(path);
+        let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        let inode = match mode {
+            OpenMode::Read | OpenMode::Write => found?,
+            OpenMode::Create if missing => state.create(path)?,
+            OpenMode::Create => found?,
+            OpenMode::CreateNew if missing => state.create(path)?,
+            OpenMode::CreateNew => return Err(io::ErrorKind::AlreadyExists.into()),
+        };
+        Ok(Arc::new(SimFile {
+            state: self.state.clone(),
+            generation: state.generation,
+            inode,
+            writable: mode != OpenMode::Read,
+        }))
     }
-    fn create_dir_all(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let mut missing: Vec<PathBuf> = Vec::new();
+        for folder in path.ancestors() {
+            match state.names.get(folder) {
+                Some(Entry::Folder) => break,
+                Some(Entry::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+                None if folder.parent().is_none() => break,
+                None => missing.push(folder.to_owned()),
+            }
+        }
+        for folder in missing.into_iter().rev() {
+            state.whole_change()?;
+            state.names.apply(NameChange::Create(folder, Entry::Folder));
+        }
+        Ok(())
     }
-    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.names.check_folder(path)?;
+        state.whole_change()?;
+        if due(&mut state.faults.sync) {
+            return Err(io_error());
+        }
+        state.names.sync(path);
+        Ok(())
     }
-    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if state.names.get(from).is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.names.check_parent(to)?;
+        state.whole_change()?;
+        state.names.apply(NameChange::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
     }
-    fn remove_file(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.file_at(path)?;
+        state.whole_change()?;
+        state.names.apply(NameChange::Remove(path.to_owned()));
+        Ok(())
     }
-    fn remove_dir_all(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.names.check_folder(path)?;
+        state.whole_change()?;
+        state.names.apply(NameChange::Remove(path.to_owned()));
+        Ok(())
     }
-    fn read_dir(&self, _path: &Path) -> io::Result<Vec<DirEntry>> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let state = self.state.lock();
+        state.names.check_folder(path)?;
+        Ok(state.names.children(path))
     }
-    fn exists(&self, _path: &Path) -> bool {
-        false
+
+    fn exists(&self, path: &Path) -> bool {
+        path.parent().is_none() || self.state.lock().names.get(path).is_some()
     }
-    fn lock(&self, _path: &Path) -> io::Result<Lock> {
-        Err(io::ErrorKind::Unsupported.into())
+
+    fn lock(&self, path: &Path) -> io::Result<Lock> {
+        let mut state = self.state.lock();
+        if state.file_at(path).is_err() {
+            state.create(path)?;
+        }
+        if !state.locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimLock {
+            state: self.state.clone(),
+            generation: state.generation,
+            path: path.to_owned(),
+        }))
     }
+
     fn space(&self, _path: &Path) -> io::Result<Space> {
-        Err(io::ErrorKind::Unsupported.into())
+        let state = self.state.lock();
+        let total = state.faults.space.unwrap_or(SPACE_BYTES);
+        Ok(Space { total, available: total.saturating_sub(state.used()) })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The bytes of one simulated file: as readers see them, as a loss of power leaves them, and the
+//! changes in between.
+
+use super::{Dice, SECTOR_BYTES};
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(usize, Vec<u8>),
+    SetLen(usize),
+}
+
+/// The bytes of one file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Change>,
+}
+
+fn write(bytes: &mut Vec<u8>, position: usize, written: &[u8]) {
+    let end = position + written.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    if let Some(place) = bytes.get_mut(position..end) {
+        place.copy_from_slice(written);
+    }
+}
+
+impl Content {
+    pub fn len(&self) -> usize {
+        self.now.len()
+    }
+
+    pub fn read(&self, bytes: &mut [u8], position: u64) -> usize {
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        let there = self.now.get(position..).unwrap_or_default();
+        let len = there.len().min(bytes.len());
+        for (to, from) in bytes.iter_mut().zip(there) {
+            *to = *from;
+        }
+        len
+    }
+
+    pub fn write(&mut self, position: u64, bytes: Vec<u8>) {
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        write(&mut self.now, position, &bytes);
+        self.unsynced.push(Change::Write(position, bytes));
+    }
+
+    pub fn set_len(&mut self, len: usize) {
+        self.now.resize(len, 0);
+        self.unsynced.push(Change::SetLen(len));
+    }
+
+    pub fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsynced) {
+            match change {
+                Change::Write(position, bytes) => write(&mut self.durable, position, &bytes),
+                Change::SetLen(len) => self.durable.resize(len, 0),
+            }
+        }
+    }
+
+    /// A sync failed: readers still see the changes, the disk never will.
+    pub fn forget_unsynced(&mut self) {
+        self.unsynced.clear();
+    }
+
+    /// Without dice everything unsynced is lost; with them each change has its own fate.
+    pub fn crash(&mut self, dice: Option<&mut Dice>) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if let Some(dice) = dice {
+            for change in unsynced {
+                match (change, dice.roll() % 4) {
+                    (_, 0) => {}
+                    (Change::SetLen(len), _) => self.durable.resize(len, 0),
+                    (Change::Write(position, bytes), 1) => self.tear(position, &bytes, dice),
+                    (Change::Write(position, bytes), _) => {
+                        write(&mut self.durable, position, &bytes);
+                    }
+                }
+            }
+        }
+        self.now.clone_from(&self.durable);
+    }
+
+    /// Keeps some sectors of a write. The length may have grown all the same.
+    fn tear(&mut self, position: usize, bytes: &[u8], dice: &mut Dice) {
+        let end = position + bytes.len();
+        if dice.coin() && self.durable.len() < end {
+            self.durable.resize(end, 0);
+        }
+        let mut at = position;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let in_sector = SECTOR_BYTES - at % SECTOR_BYTES;
+            let (sector, after) = rest.split_at(in_sector.min(rest.len()));
+            if dice.coin() {
+                write(&mut self.durable, at, sector);
+            }
+            at += sector.len();
+            rest = after;
+        }
+    }
+
+    pub fn flip(&mut self, position: u64, bit: u32) -> bool {
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        let Some(byte) = self.now.get_mut(position) else { return false };
+        *byte ^= 1 << (bit % 8);
+        if let Some(byte) = self.durable.get_mut(position) {
+            *byte ^= 1 << (bit % 8);
+        }
+        true
+    }
+}

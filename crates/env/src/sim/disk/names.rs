@@ -1,0 +1,144 @@
+//! The names on a simulated disk: as they are now, as a loss of power leaves them, and the changes in
+//! between, each of which belongs to the folder that must be synced for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Dice, Inode};
+use crate::disk::DirEntry;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    File(Inode),
+    Folder,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum NameChange {
+    Create(PathBuf, Entry),
+    Rename(PathBuf, PathBuf),
+    /// A file, or a folder with all that is in it.
+    Remove(PathBuf),
+}
+
+impl NameChange {
+    fn belongs_to(&self, folder: &Path) -> bool {
+        match self {
+            NameChange::Create(path, _) | NameChange::Remove(path) => path.parent() == Some(folder),
+            NameChange::Rename(from, to) => {
+                from.parent() == Some(folder) || to.parent() == Some(folder)
+            }
+        }
+    }
+}
+
+type Table = BTreeMap<PathBuf, Entry>;
+
+/// All names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    now: Table,
+    durable: Table,
+    unsynced: Vec<NameChange>,
+}
+
+fn take_tree(table: &mut Table, path: &Path) -> Table {
+    table.extract_if(.., |name, _| name.starts_with(path)).collect()
+}
+
+fn change(table: &mut Table, change: &NameChange) {
+    match change {
+        NameChange::Create(path, entry) => {
+            table.insert(path.clone(), *entry);
+        }
+        NameChange::Remove(path) => {
+            take_tree(table, path);
+        }
+        NameChange::Rename(from, to) => {
+            let moved = take_tree(table, from);
+            if !moved.is_empty() {
+                take_tree(table, to);
+            }
+            for (name, entry) in moved {
+                let inside = name.strip_prefix(from).unwrap_or(&name);
+                let renamed =
+                    if inside.as_os_str().is_empty() { to.clone() } else { to.join(inside) };
+                table.insert(renamed, entry);
+            }
+        }
+    }
+}
+
+impl Names {
+    pub fn get(&self, path: &Path) -> Option<Entry> {
+        self.now.get(path).copied()
+    }
+
+    pub fn check_folder(&self, path: &Path) -> io::Result<()> {
+        match self.get(path) {
+            Some(Entry::Folder) => Ok(()),
+            Some(Entry::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+            None if path.parent().is_none() => Ok(()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    pub fn check_parent(&self, path: &Path) -> io::Result<()> {
+        path.parent().map_or(Ok(()), |parent| self.check_folder(parent))
+    }
+
+    pub fn apply(&mut self, name_change: NameChange) {
+        change(&mut self.now, &name_change);
+        self.unsynced.push(name_change);
+    }
+
+    pub fn sync(&mut self, folder: &Path) {
+        for synced in self.unsynced.extract_if(.., |change| change.belongs_to(folder)) {
+            change(&mut self.durable, &synced);
+        }
+    }
+
+    pub fn children(&self, folder: &Path) -> Vec<DirEntry> {
+        let below = self.now.range(folder.to_owned()..);
+        below
+            .take_while(|(path, _)| path.starts_with(folder))
+            .filter(|(path, _)| path.parent() == Some(folder))
+            .filter_map(|(path, entry)| {
+                let name = path.file_name()?.to_string_lossy().into_owned();
+                Some(DirEntry { name, is_dir: *entry == Entry::Folder })
+            })
+            .collect()
+    }
+
+    /// Without dice every unsynced change is lost; with them each has its own fate.
+    pub fn crash(&mut self, dice: Option<&mut Dice>) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if let Some(dice) = dice {
+            for kept in unsynced {
+                if dice.coin() {
+                    change(&mut self.durable, &kept);
+                }
+            }
+        }
+        // What is in a folder that is not there is not there either.
+        let mut reachable = Table::new();
+        for (path, entry) in std::mem::take(&mut self.durable) {
+            let parent = path.parent().unwrap_or(Path::new("/"));
+            let rooted = parent.parent().is_none();
+            if rooted || reachable.get(parent) == Some(&Entry::Folder) {
+                reachable.insert(path, entry);
+            }
+        }
+        self.now.clone_from(&reachable);
+        self.durable = reachable;
+    }
+
+    pub fn inodes(&self) -> BTreeSet<Inode> {
+        let inode = |entry: &Entry| match entry {
+            Entry::File(inode) => Some(*inode),
+            Entry::Folder => None,
+        };
+        self.now.values().filter_map(inode).collect()
+    }
+}

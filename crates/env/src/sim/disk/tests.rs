@@ -1,0 +1,169 @@
+use super::*;
+
+fn write(disk: &dyn Disk, path: &str, content: &str) -> Arc<dyn File> {
+    let file = disk.open(Path::new(path), OpenMode::Create).unwrap();
+    file.write_all_at(&[IoSlice::new(content.as_bytes())], 0).unwrap();
+    file
+}
+
+fn read(disk: &dyn Disk, path: &str) -> Option<String> {
+    disk.read(Path::new(path), 1 << 20).ok().map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+fn folder() -> SimDisk {
+    let disk = SimDisk::new();
+    disk.create_dir_all(Path::new("/d")).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    disk
+}
+
+fn outcomes(build: impl Fn(&SimDisk), look: impl Fn(&SimDisk) -> String) -> BTreeSet<String> {
+    (0..200)
+        .map(|seed| {
+            let disk = folder();
+            build(&disk);
+            disk.crash(CrashLoss::Random(seed));
+            look(&disk)
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_synced_survives_and_nothing_else() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", "old");
+    file.sync_data().unwrap();
+    disk.sync_dir(Path::new("/d")).unwrap();
+    file.write_all_at(&[IoSlice::new(b"new!")], 0).unwrap();
+    write(&disk, "/d/b", "b").sync_data().unwrap();
+    assert_eq!(read(&disk, "/d/a").as_deref(), Some("new!"));
+    disk.crash(CrashLoss::Everything);
+    assert_eq!(read(&disk, "/d/a").as_deref(), Some("old"));
+    assert_eq!(read(&disk, "/d/b"), None, "its folder was not synced");
+    assert!(file.len().is_err(), "a handle from before the crash");
+}
+
+#[test]
+fn a_name_can_survive_without_content() {
+    let disk = folder();
+    write(&disk, "/d/a", "content");
+    disk.sync_dir(Path::new("/d")).unwrap();
+    disk.crash(CrashLoss::Everything);
+    assert_eq!(read(&disk, "/d/a").as_deref(), Some(""));
+}
+
+#[test]
+fn a_folder_that_was_not_synced_takes_its_files_with_it() {
+    let disk = folder();
+    disk.create_dir_all(Path::new("/d/e")).unwrap();
+    write(&disk, "/d/e/a", "a").sync_data().unwrap();
+    disk.sync_dir(Path::new("/d/e")).unwrap();
+    let copy = disk.duplicate();
+    disk.crash(CrashLoss::Everything);
+    assert!(!disk.exists(Path::new("/d/e/a")));
+    copy.sync_dir(Path::new("/d")).unwrap();
+    copy.crash(CrashLoss::Everything);
+    assert_eq!(read(&copy, "/d/e/a").as_deref(), Some("a"));
+}
+
+#[test]
+fn a_rename_is_whole_or_not_at_all() {
+    let build = |disk: &SimDisk| {
+        write(disk, "/d/a", "old").sync_data().unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+        write(disk, "/d/a.tmp", "new").sync_data().unwrap();
+        disk.rename(Path::new("/d/a.tmp"), Path::new("/d/a")).unwrap();
+    };
+    let found = outcomes(build, |disk| read(disk, "/d/a").unwrap_or_default());
+    assert_eq!(found, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+}
+
+#[test]
+fn replace_is_certain() {
+    let build = |disk: &SimDisk| {
+        let disk: &dyn Disk = disk;
+        disk.replace(Path::new("/d/a"), b"old").unwrap();
+        disk.replace(Path::new("/d/a"), b"new").unwrap();
+    };
+    let found = outcomes(build, |disk| read(disk, "/d/a").unwrap_or_default());
+    assert_eq!(found, BTreeSet::from(["new".to_owned()]));
+}
+
+#[test]
+fn writes_are_lost_torn_and_reordered() {
+    let build = |disk: &SimDisk| {
+        let file = disk.open(Path::new("/d/a"), OpenMode::Create).unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+        file.write_all_at(&[IoSlice::new(&[1; 1024])], 0).unwrap();
+        file.write_all_at(&[IoSlice::new(&[2; 512])], 1024).unwrap();
+    };
+    let found = outcomes(build, |disk| {
+        let bytes = (disk as &dyn Disk).read(Path::new("/d/a"), 4096).unwrap();
+        bytes.chunks(512).map(|sector| sector[0].to_string()).collect()
+    });
+    for expected in ["", "112", "11", "002", "012", "102", "1"] {
+        assert!(found.contains(expected), "{expected:?} never happened: {found:?}");
+    }
+}
+
+#[test]
+fn a_dead_process_loses_nothing_but_its_handles() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", "a");
+    let lock = disk.lock(Path::new("/d/l")).unwrap();
+    assert!(disk.lock(Path::new("/d/l")).is_err());
+    disk.crash(CrashLoss::Nothing);
+    assert!(file.len().is_err());
+    assert_eq!(read(&disk, "/d/a").as_deref(), Some("a"));
+    let again = disk.lock(Path::new("/d/l")).unwrap();
+    drop(lock);
+    assert!(disk.lock(Path::new("/d/l")).is_err(), "the lock of a dead process freed a living one");
+    drop(again);
+    assert!(disk.lock(Path::new("/d/l")).is_ok());
+}
+
+#[test]
+fn faults_come_when_asked_for() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", "a");
+    disk.fail_write(2);
+    assert!(file.write_all_at(&[IoSlice::new(b"b")], 1).is_ok());
+    assert!(file.write_all_at(&[IoSlice::new(b"c")], 2).is_err());
+    assert!(file.write_all_at(&[IoSlice::new(b"c")], 2).is_ok());
+    disk.fail_sync(1);
+    assert!(file.sync_data().is_err());
+    assert!(file.sync_data().is_ok());
+    let lost = disk.duplicate();
+    lost.sync_dir(Path::new("/d")).unwrap();
+    lost.crash(CrashLoss::Everything);
+    assert_eq!(read(&lost, "/d/a").as_deref(), Some(""), "a second sync is no cure");
+    disk.limit_space(2);
+    let full = file.write_all_at(&[IoSlice::new(b"defgh")], 3).unwrap_err();
+    assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    disk.shorten_reads(1);
+    assert_eq!(file.read_at(&mut [0; 4], 0).unwrap(), 1);
+    assert!(disk.flip_bit(Path::new("/d/a"), 0, 1));
+    assert!(read(&disk, "/d/a").unwrap().starts_with('c'));
+    disk.stop_at(2);
+    assert!(file.sync_data().is_ok());
+    assert!(!disk.stopped());
+    assert!(file.sync_data().is_err());
+    assert!(disk.stopped());
+    assert!(disk.remove_file(Path::new("/d/a")).is_err());
+    assert!(disk.exists(Path::new("/d/a")));
+}
+
+#[test]
+fn folders_are_listed_and_renamed_whole() {
+    let disk = folder();
+    disk.create_dir_all(Path::new("/d/t-0")).unwrap();
+    write(&disk, "/d/t-0/a", "a");
+    write(&disk, "/d/t-0.b", "b");
+    disk.rename(Path::new("/d/t-0"), Path::new("/d/t-1")).unwrap();
+    let names: Vec<String> =
+        disk.read_dir(Path::new("/d")).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["t-0.b", "t-1"]);
+    assert_eq!(read(&disk, "/d/t-1/a").as_deref(), Some("a"));
+    disk.remove_dir_all(Path::new("/d/t-1")).unwrap();
+    assert_eq!(read(&disk, "/d/t-1/a"), None);
+}
