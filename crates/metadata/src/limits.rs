@@ -28,6 +28,10 @@ pub const OPERATIONS_PER_ENTRY_MAX: usize = 256;
 /// Records after which no further operation joins an entry. One operation may still bring more.
 pub const RECORDS_PER_ENTRY_SOFT_MAX: usize = 10_000;
 
+/// Bytes of the records of one entry; an operation that brings more is refused. Half a frame, so that
+/// what is written can always be read again.
+pub const ENTRY_BYTES_MAX: usize = FRAME_BYTES_MAX / 2;
+
 /// Bytes of one frame of the metadata log. A longer one is damage and not an allocation.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
 

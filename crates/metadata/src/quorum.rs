@@ -107,6 +107,14 @@ pub enum QuorumError {
         /// What failed.
         reason: String,
     },
+    /// The operation's records do not fit an entry of the log; nothing of it was done.
+    #[error("the operation would write {bytes} bytes of metadata, at most {bytes_max} are taken")]
+    TooLarge {
+        /// How many bytes its records have.
+        bytes: usize,
+        /// How many they may have.
+        bytes_max: usize,
+    },
     /// The quorum was stopped.
     #[error("the quorum is stopped")]
     Stopped,
@@ -120,7 +128,8 @@ impl QuorumError {
             QuorumError::NotLeader { .. } | QuorumError::Stopped => true,
             QuorumError::Open { .. }
             | QuorumError::OtherNode { .. }
-            | QuorumError::Storage { .. } => false,
+            | QuorumError::Storage { .. }
+            | QuorumError::TooLarge { .. } => false,
         }
     }
 }
@@ -335,7 +344,7 @@ impl Opened {
             }
         }
         let vote = vote::read(disk, dir)?;
-        let snapshot = snapshot::read_newest(disk, dir)?.map(|(snapshot, _)| snapshot);
+        let snapshot = snapshot::read_newest(disk, dir)?;
         let kept_from = snapshot::kept_from(disk, dir)?;
         let log = recovery::recover(disk, dir)?;
         check_consistent(dir, vote.as_ref(), snapshot.as_ref(), &log)?;

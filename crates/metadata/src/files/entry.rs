@@ -64,6 +64,17 @@ pub(crate) fn put_records(records: &[MetadataRecord], bytes: &mut Vec<u8>) {
     }
 }
 
+/// How many bytes [`put_records`] would append.
+pub(crate) fn records_len(records: &[MetadataRecord]) -> usize {
+    let mut one = Vec::new();
+    let sizes = records.iter().map(|record| {
+        one.clear();
+        record.encode(&mut one);
+        4 + one.len()
+    });
+    4 + sizes.sum::<usize>()
+}
+
 pub(crate) fn take_records(cursor: &mut Cursor<'_>) -> Result<Vec<MetadataRecord>, String> {
     let count = cursor.u32().ok_or("records are cut short")?;
     // A record has five bytes at least, so the bytes left bound what is allocated.

@@ -84,7 +84,7 @@ impl Snapshot {
     }
 }
 
-fn path(dir: &Path, last: Option<LogId>) -> PathBuf {
+pub(crate) fn path(dir: &Path, last: Option<LogId>) -> PathBuf {
     let (index, term) = last.map_or((0, 0), |last| (last.index, last.leader_id.term));
     dir.join(format!("{index:020}-{term:020}.snapshot"))
 }
@@ -125,16 +125,13 @@ pub(crate) fn kept_from(disk: &dyn Disk, dir: &Path) -> Result<Option<u64>, File
     Ok(list(disk, dir)?.get(KEPT - 1).map(|(index, _)| *index))
 }
 
-/// The newest snapshot that checks, and its bytes.
-pub(crate) fn read_newest(
-    disk: &dyn Disk,
-    dir: &Path,
-) -> Result<Option<(Snapshot, Vec<u8>)>, FileError> {
+/// The newest snapshot that checks.
+pub(crate) fn read_newest(disk: &dyn Disk, dir: &Path) -> Result<Option<Snapshot>, FileError> {
     let mut damage = None;
     for (_, path) in list(disk, dir)? {
         let bytes = disk.read(&path, SNAPSHOT_BYTES_MAX).map_err(FileError::io(&path))?;
         match Snapshot::decode(&bytes) {
-            Ok(snapshot) => return Ok(Some((snapshot, bytes))),
+            Ok(snapshot) => return Ok(Some(snapshot)),
             Err(reason) => {
                 tracing::warn!(
                     file = %path.display(),

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::QuorumError;
 use super::published::Published;
 use super::types::{Applied, Batch, Raft};
-use crate::limits::{OPERATIONS_PER_ENTRY_MAX, RECORDS_PER_ENTRY_SOFT_MAX};
+use crate::files::entry;
+use crate::limits::{ENTRY_BYTES_MAX, OPERATIONS_PER_ENTRY_MAX, RECORDS_PER_ENTRY_SOFT_MAX};
 use crate::{Operation, Outcome, decide};
 
 /// An operation and who waits for its outcome.
@@ -71,7 +72,7 @@ impl Controller {
                     let done = waiting.drain(..outcomes.len());
                     for (submission, outcome) in done.zip(outcomes) {
                         // Whoever does not wait any more does not want to know.
-                        let _ = submission.reply.send(Ok(outcome));
+                        let _ = submission.reply.send(outcome);
                     }
                 }
                 Err(error) => {
@@ -84,17 +85,26 @@ impl Controller {
     }
 
     /// Records and outcomes of the first operations, at least one.
-    fn decide(&self, waiting: &[Submission]) -> (Batch, Vec<Outcome>) {
+    fn decide(&self, waiting: &[Submission]) -> (Batch, Vec<Result<Outcome, QuorumError>>) {
         let newest = self.published.image();
         let mut image = (*newest).clone();
         let mut records = Vec::new();
+        let mut bytes = 0;
         let mut outcomes = Vec::with_capacity(waiting.len());
         for submission in waiting {
-            if records.len() > RECORDS_PER_ENTRY_SOFT_MAX {
+            let (more, outcome) = decide(&image, &submission.operation, &*self.random);
+            let added = entry::records_len(&more);
+            if added > ENTRY_BYTES_MAX {
+                let error = QuorumError::TooLarge { bytes: added, bytes_max: ENTRY_BYTES_MAX };
+                outcomes.push(Err(error));
+                continue;
+            }
+            bytes += added;
+            if bytes > ENTRY_BYTES_MAX || records.len() > RECORDS_PER_ENTRY_SOFT_MAX {
+                // It is decided anew for the next entry. The first is never turned away here.
                 break;
             }
-            let (more, outcome) = decide(&image, &submission.operation, &*self.random);
-            outcomes.push(outcome);
+            outcomes.push(Ok(outcome));
             if !more.is_empty() {
                 // As in the entry to come: one version for all.
                 image = image.apply(&more).0.at(newest.version(), newest.controller());

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use super::published::{Change, Published};
 use super::types::{Applied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, Types};
 use crate::files::snapshot::{self, Snapshot};
+use crate::limits::SNAPSHOT_BYTES_MAX;
 use crate::{Delta, ReplayError};
 
 /// Where snapshots are kept.
@@ -147,19 +148,19 @@ impl RaftStateMachine<Types> for StateMachine {
     async fn get_current_snapshot(
         &mut self,
     ) -> Result<Option<openraft::Snapshot<Types>>, StorageError> {
-        if self.snapshots.newest.lock().is_none() {
+        let Some(meta) = self.snapshots.newest.lock().clone() else {
             return Ok(None);
-        }
-        let snapshots = self.snapshots.clone();
-        let found = blocking(move || {
-            snapshot::read_newest(&*snapshots.disk, &snapshots.dir).map_err(io::Error::other)
+        };
+        let (snapshots, last) = (self.snapshots.clone(), meta.last_log_id);
+        // Whoever receives it checks it; here it is only passed on.
+        let content = blocking(move || {
+            let path = snapshot::path(&snapshots.dir, last);
+            snapshots.disk.read(&path, SNAPSHOT_BYTES_MAX)
         })
         .await
-        .map_err(|error| StorageIOError::read_snapshot(None, &error))?;
-        Ok(found.map(|(snapshot, content)| openraft::Snapshot {
-            meta: snapshot.meta(),
-            snapshot: Box::new(Cursor::new(content)),
-        }))
+        .map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), &error))?;
+        let snapshot = Box::new(Cursor::new(content));
+        Ok(Some(openraft::Snapshot { meta, snapshot }))
     }
 }
 

@@ -479,3 +479,197 @@ async fn what_a_new_leader_takes_back_stays_back() {
     assert!(missing.is_err(), "{missing:?}");
     opened.writer.run(|done| Job::Stop { done }).await.unwrap();
 }
+
+/// A disk whose syncs begin to fail when told to.
+#[derive(Debug)]
+struct Failing {
+    disk: Arc<dyn env::Disk>,
+    fails: Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[derive(Debug)]
+struct FailingFile {
+    file: Arc<dyn env::File>,
+    fails: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl env::File for FailingFile {
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> std::io::Result<usize> {
+        self.file.read_at(bytes, position)
+    }
+    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> std::io::Result<()> {
+        self.file.write_all_at(parts, position)
+    }
+    fn sync_data(&self) -> std::io::Result<()> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("the disk is gone"));
+        }
+        self.file.sync_data()
+    }
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.file.set_len(len)
+    }
+    fn allocate(&self, position: u64, len: u64) -> std::io::Result<()> {
+        self.file.allocate(position, len)
+    }
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl env::Disk for Failing {
+    fn open(&self, path: &Path, mode: OpenMode) -> std::io::Result<Arc<dyn env::File>> {
+        let file = self.disk.open(path, mode)?;
+        Ok(Arc::new(FailingFile { file, fails: self.fails.clone() }))
+    }
+    fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.create_dir_all(path)
+    }
+    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.remove_file(path)
+    }
+    fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.remove_dir_all(path)
+    }
+    fn read_dir(&self, path: &Path) -> std::io::Result<Vec<env::disk::DirEntry>> {
+        self.disk.read_dir(path)
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.disk.exists(path)
+    }
+    fn lock(&self, path: &Path) -> std::io::Result<env::disk::Lock> {
+        self.disk.lock(path)
+    }
+    fn space(&self, path: &Path) -> std::io::Result<env::disk::Space> {
+        self.disk.space(path)
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged() {
+    let mut folder = Folder::new("failing");
+    let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    folder.env.disk = Arc::new(Failing { disk: folder.env.disk.clone(), fails: fails.clone() });
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let before = content(&quorum);
+    fails.store(true, Ordering::Relaxed);
+    let result = quorum.submit(create("t", 1)).await;
+    assert!(
+        matches!(&result, Err(QuorumError::Storage { reason }) if reason.contains("the disk is gone")),
+        "{result:?}"
+    );
+    fails.store(false, Ordering::Relaxed);
+    let result = quorum.submit(create("u", 1)).await;
+    assert!(matches!(result, Err(QuorumError::Storage { .. })), "{result:?}");
+    assert_eq!(content(&quorum), before, "what was not durable was shown");
+    quorum.shutdown().await;
+    // The disk works again: the entry that failed may be there, the later one was never written.
+    let quorum = folder.start().await;
+    assert!(quorum.image().topic("u").is_none());
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn records_decided_against_another_image_count_for_nothing() {
+    let folder = Folder::new("outdated");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let mut watch = quorum.watch();
+    let image = quorum.image();
+    let records = vec![crate::MetadataRecord::Feature { name: "f".to_owned(), level: 1 }];
+    let batch = |base| Batch { base, records: Arc::new(records.clone()) };
+    let late = quorum.inner.raft.client_write(batch(image.version() - 1)).await.unwrap();
+    assert_eq!(late.data, types::Applied::Outdated);
+    assert!(quorum.image().features().is_empty());
+    let right = quorum.inner.raft.client_write(batch(image.version() + 1)).await.unwrap();
+    assert_eq!(right.data, types::Applied::Replayed);
+    assert_eq!(quorum.image().features().len(), 1);
+    assert!(watch.next().await.unwrap().delta.is_empty());
+    assert!(watch.next().await.unwrap().delta.features_changed);
+    let before = content(&quorum);
+    quorum.shutdown().await;
+    let quorum = folder.start().await;
+    assert_eq!(content(&quorum), before, "replay after a restart sees it the same way");
+    quorum.shutdown().await;
+}
+
+/// Prints what a cluster of 10,000 topics costs.
+#[tokio::test]
+async fn many_topics_start_quickly() {
+    let folder = Folder::new("many");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let clock = folder.env.clock.clone();
+    for hundred in 0..20 {
+        let topics = (0..500)
+            .map(|number| NewTopic {
+                name: format!("topic-{hundred}-{number}"),
+                placement: Placement::Spread { partitions: 2, replication_factor: 1 },
+                configs: BTreeMap::new(),
+                internal: false,
+            })
+            .collect();
+        let done = quorum.submit(Operation::CreateTopics { topics, validate_only: false }).await;
+        assert!(
+            matches!(done, Ok(Outcome::TopicsCreated(results)) if results.iter().all(Result::is_ok))
+        );
+    }
+    let begun = clock.monotonic();
+    for number in 0..50 {
+        create_topic(&quorum, &format!("one.more_{number}")).await;
+    }
+    let each = (clock.monotonic() - begun) / 50;
+    let before = content(&quorum);
+    quorum.shutdown().await;
+    let begun = clock.monotonic();
+    let quorum = folder.start().await;
+    println!("10,000 topics: start {:?}, create one {each:?}", clock.monotonic() - begun);
+    assert_eq!(content(&quorum), before);
+    quorum.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_operation_larger_than_an_entry_is_refused_alone() {
+    let folder = Folder::new("large");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let value = "x".repeat(crate::limits::CONFIG_VALUE_BYTES_MAX);
+    let topics = (0..1_100)
+        .map(|number| NewTopic {
+            name: format!("t{number}"),
+            placement: Placement::Spread { partitions: 1, replication_factor: 1 },
+            configs: BTreeMap::from([("k".to_owned(), value.clone())]),
+            internal: false,
+        })
+        .collect();
+    let large = Operation::CreateTopics { topics, validate_only: false };
+    let (large, small) = tokio::join!(quorum.submit(large), quorum.submit(create("s", 1)));
+    assert!(matches!(large, Err(QuorumError::TooLarge { .. })), "{large:?}");
+    assert!(small.is_ok(), "{small:?}");
+    assert_eq!(quorum.image().topic_count(), 1);
+    quorum.shutdown().await;
+    folder.start().await.shutdown().await;
+}
+
+/// The quorum has no timer that runs while nothing happens.
+#[tokio::test]
+async fn nothing_is_written_or_published_while_idle() {
+    let folder = Folder::new("idle");
+    let quorum = folder.start().await;
+    let mut watch = quorum.watch();
+    let before = folder.segment(1);
+    let change = env::clock::timeout(Duration::from_millis(300), watch.next()).await;
+    assert!(change.is_none(), "{change:?}");
+    assert_eq!(folder.segment(1), before);
+    quorum.shutdown().await;
+}
