@@ -8,13 +8,14 @@ use std::io::{BufWriter, StdoutLock, Write};
 use std::time::Duration;
 
 use client::{
-    Cluster, ConsumedRecord, Consumer, ConsumerOptions, GroupConsumer, GroupOptions, OffsetReset,
-    OffsetSpec, TopicPartition,
+    Admin, ClientError, Cluster, ConsumedRecord, Consumer, ConsumerOptions, GroupConsumer,
+    GroupOptions, OffsetReset, OffsetSpec, TopicPartition,
 };
 use env::Env;
 use records::{Offset, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::topic::offsets;
 use super::{connect, record_json, stop_asked};
 use crate::cli::{ConsumeArgs, OutputFormat, Position};
 use crate::failure::Failure;
@@ -83,7 +84,7 @@ enum Reader {
 }
 
 impl Reader {
-    async fn poll(&mut self) -> Result<Vec<ConsumedRecord>, client::ClientError> {
+    async fn poll(&mut self) -> Result<Vec<ConsumedRecord>, ClientError> {
         match self {
             Reader::Alone(consumer) => consumer.poll(WAIT).await,
             Reader::Member(member) => member.poll(WAIT).await,
@@ -94,7 +95,7 @@ impl Reader {
     async fn commit(
         &mut self,
         printed: BTreeMap<TopicPartition, Offset>,
-    ) -> Result<(), client::ClientError> {
+    ) -> Result<(), ClientError> {
         let Reader::Member(member) = self else { return Ok(()) };
         for (place, next) in printed {
             member.seek(&place, next);
@@ -115,30 +116,49 @@ async fn assigned(
     cluster: &Cluster,
     options: ConsumerOptions,
 ) -> Result<Consumer, Failure> {
+    let topic = cluster.topic(&args.topic).await?;
+    let ids: Vec<i32> = match args.partition {
+        None => topic.partitions.iter().map(|partition| partition.id).collect(),
+        Some(id) if topic.partition(id).is_some() => vec![id],
+        Some(partition) => {
+            let (topic, count) = (args.topic.clone(), topic.partitions.len());
+            return Err(ClientError::UnknownPartition { topic, partition, count }.into());
+        }
+    };
+    let places: Vec<_> =
+        ids.into_iter().map(|id| TopicPartition::new(topic.name.clone(), id)).collect();
     let from = match args.from.unwrap_or(Position::Start) {
         Position::Start => OffsetSpec::Earliest,
         Position::End => OffsetSpec::Latest,
-        Position::Offset(offset) => OffsetSpec::Exact(Offset(offset)),
+        Position::Offset(offset) => {
+            return at_offset(cluster, options, &places, offset).await;
+        }
         time => {
             let now = Env::system().clock.wall_ms();
             OffsetSpec::At(Timestamp(time.timestamp_ms(now).unwrap_or_default()))
         }
     };
     let mut consumer = Consumer::new(cluster, options);
-    match args.partition {
-        None => consumer.assign_topic(&args.topic, from).await?,
-        Some(partition) => {
-            let topic = cluster.topic(&args.topic).await?;
-            if topic.partition(partition).is_none() {
-                let count = topic.partitions.len();
-                let topic = args.topic.clone();
-                return Err(
-                    client::ClientError::UnknownPartition { topic, partition, count }.into()
-                );
-            }
-            consumer.assign([(TopicPartition::new(args.topic.as_str(), partition), from)]).await?;
-        }
-    }
+    consumer.assign(places.into_iter().map(|place| (place, from))).await?;
+    Ok(consumer)
+}
+
+/// Begins at an offset where a partition has it, otherwise at the nearest it has.
+async fn at_offset(
+    cluster: &Cluster,
+    options: ConsumerOptions,
+    places: &[TopicPartition],
+    offset: i64,
+) -> Result<Consumer, Failure> {
+    let admin = Admin::new(cluster);
+    let starts = offsets(&admin, places, OffsetSpec::Earliest).await?;
+    let ends = offsets(&admin, places, OffsetSpec::Latest).await?;
+    let inside = places.iter().zip(starts.into_iter().zip(ends)).map(|(place, (start, end))| {
+        let inside = offset.min(end.unwrap_or(i64::MAX)).max(start.unwrap_or(0));
+        (place.clone(), OffsetSpec::Exact(Offset(inside)))
+    });
+    let mut consumer = Consumer::new(cluster, options);
+    consumer.assign(inside).await?;
     Ok(consumer)
 }
 
