@@ -1,8 +1,12 @@
 //! The broker's refusals as Kafka's error codes: one exhaustive match an enum, no wildcard.
 
-use broker::error::{PartitionError, ReadRefusal};
+use broker::config::ConfigError;
+use broker::error::{PartitionError, QuorumUnavailable, ReadRefusal};
 use broker::groups::GroupError;
-use broker::{AppendError, AppendRefusal, LogError, RecordFault};
+use broker::{
+    AlterRefusal, AppendError, AppendRefusal, LogError, OffsetRefusal, RecordFault, Refusal,
+    TopicRefusal,
+};
 use wire::{ErrorCode, Str};
 
 /// Something that has an error code.
@@ -104,6 +108,90 @@ impl Coded for GroupError {
     }
 }
 
+impl Coded for OffsetRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            OffsetRefusal::Partition(error) => error.code(),
+            OffsetRefusal::Log(error) => error.code(),
+            OffsetRefusal::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            OffsetRefusal::NotDeletable => ErrorCode::PolicyViolation,
+        }
+    }
+}
+
+impl Coded for Refusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Refusal::TopicExists { .. } => ErrorCode::TopicAlreadyExists,
+            Refusal::InvalidTopicName { .. } => ErrorCode::InvalidTopicException,
+            Refusal::UnknownTopic { .. } | Refusal::UnknownPartition { .. } => {
+                ErrorCode::UnknownTopicOrPartition
+            }
+            Refusal::UnknownTopicId { .. } => ErrorCode::UnknownTopicId,
+            Refusal::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
+            Refusal::InvalidReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
+            Refusal::InvalidReplicaAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
+            Refusal::InvalidConfig { .. } => ErrorCode::InvalidConfig,
+            Refusal::InvalidRequest { .. } => ErrorCode::InvalidRequest,
+            Refusal::PolicyViolation { .. } => ErrorCode::PolicyViolation,
+            Refusal::UnknownBroker { .. } => ErrorCode::BrokerIdNotRegistered,
+            Refusal::StaleBrokerEpoch { .. } => ErrorCode::StaleBrokerEpoch,
+            Refusal::DuplicateBroker { .. } => ErrorCode::DuplicateBrokerRegistration,
+            Refusal::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
+            Refusal::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
+            Refusal::InvalidUpdateVersion { .. } => ErrorCode::InvalidUpdateVersion,
+            Refusal::IneligibleReplica { .. } => ErrorCode::IneligibleReplica,
+            Refusal::FeatureUpdateFailed { .. } => ErrorCode::FeatureUpdateFailed,
+            Refusal::ProducerIdsExhausted => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl Coded for ConfigError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            ConfigError::Unknown { .. }
+            | ConfigError::NotServed { .. }
+            | ConfigError::Value { .. }
+            | ConfigError::Conflict { .. }
+            | ConfigError::Syntax { .. } => ErrorCode::InvalidConfig,
+            ConfigError::NeedsRestart { .. } => ErrorCode::InvalidRequest,
+        }
+    }
+}
+
+/// Administrators' clients take it for what it is: the request may have been carried out.
+impl Coded for QuorumUnavailable {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::RequestTimedOut
+    }
+}
+
+impl Coded for TopicRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            TopicRefusal::Declined(refusal) => refusal.code(),
+            TopicRefusal::Config(error) => error.code(),
+            TopicRefusal::DeletionDisabled => ErrorCode::TopicDeletionDisabled,
+            TopicRefusal::Unavailable(error) => error.code(),
+        }
+    }
+}
+
+impl Coded for AlterRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            AlterRefusal::Config(error) => error.code(),
+            AlterRefusal::NotAList { .. } => ErrorCode::InvalidConfig,
+            AlterRefusal::UnknownResource | AlterRefusal::OtherBroker { .. } => {
+                ErrorCode::InvalidRequest
+            }
+            AlterRefusal::Declined(refusal) => refusal.code(),
+            AlterRefusal::Unavailable(error) => error.code(),
+        }
+    }
+}
+
 impl<E: Coded> Coded for Option<E> {
     fn code(&self) -> ErrorCode {
         self.as_ref().map_or(ErrorCode::None, Coded::code)
@@ -124,6 +212,37 @@ pub(crate) fn blamed(refusal: &AppendRefusal) -> &[RecordFault] {
             | AppendError::InvalidTimestamp { records, .. },
         ) => records,
         AppendRefusal::Log(_) | AppendRefusal::NotEnoughReplicas { .. } => &[],
+    }
+}
+
+/// An error that only the protocol knows, with what it tells a person.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Fault {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into() }
+    }
+
+    /// The refusal's code and text.
+    pub(crate) fn of(refusal: &(impl Coded + std::fmt::Display)) -> Fault {
+        Fault::new(refusal.code(), refusal.to_string())
+    }
+
+    /// The request contradicts itself.
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Fault {
+        Fault::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// Number and message as responses carry them.
+    pub(crate) fn fields(outcome: Result<(), Fault>) -> (i16, Option<Str>) {
+        match outcome {
+            Ok(()) => (ErrorCode::None.number(), None),
+            Err(fault) => (fault.code.number(), Some(Str::from(fault.message))),
+        }
     }
 }
 

@@ -3,6 +3,16 @@
 //! A handler never touches a log, a socket or the quorum; it may wait only inside the future of a
 //! [`Reply::Later`](crate::answer::Reply).
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for all: a handler owns its request"
+)]
+
+mod brokers;
+mod group_fields;
+mod permissions;
+mod resources;
+
 pub(crate) mod alter_configs;
 pub(crate) mod api_versions;
 pub(crate) mod create_partitions;
