@@ -1,7 +1,8 @@
 //! A cluster as a client sees it: connections to its nodes, and what is known of its topics.
 //!
 //! Owns one connection a node, made when first needed and made anew when it broke, and a cache of
-//! topics and coordinators. What turns out to be stale is forgotten by whoever notices
+//! topics and coordinators, which handles with connections of their own
+//! ([`Cluster::with_own_connections`]) share. What turns out to be stale is forgotten by whoever notices
 //! ([`Cluster::forget_topic`], [`Cluster::forget_coordinator`]) and asked for again on next use.
 //!
 //! Locks: `known` and `slots` are held for map operations only, never over a wait; a slot's own lock
@@ -28,7 +29,10 @@ const FIND_COORDINATOR_BATCHED: i16 = 4;
 
 /// A cluster; a clone shares connections and what is known.
 #[derive(Clone, Debug)]
-pub struct Cluster(Arc<Inner>);
+pub struct Cluster {
+    inner: Arc<Inner>,
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -36,7 +40,6 @@ struct Inner {
     options: ClientOptions,
     bootstrap: Vec<String>,
     known: Mutex<Known>,
-    slots: Mutex<HashMap<String, Slot>>,
 }
 
 /// The connection to one address, if there is one.
@@ -87,33 +90,39 @@ impl Cluster {
             .filter(|address| !address.is_empty())
             .map(with_port)
             .collect();
-        let cluster = Cluster(Arc::new(Inner {
-            env: env.clone(),
-            options,
-            bootstrap,
-            known: Mutex::default(),
-            slots: Mutex::default(),
-        }));
+        let known = Mutex::default();
+        let inner = Arc::new(Inner { env: env.clone(), options, bootstrap, known });
+        let cluster = Cluster { inner, slots: Arc::default() };
         cluster.refresh().await?;
         Ok(cluster)
+    }
+
+    /// The same cluster over connections of its own.
+    ///
+    /// A node answers the requests of a connection one after the other, so what may wait there by
+    /// design (a fetch for records, a join for the other members) makes everything behind it wait.
+    /// Producers and consumers each have their own connections for that reason.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Cluster { inner: self.inner.clone(), slots: Arc::default() }
     }
 
     /// Time, network and randomness of this client.
     #[must_use]
     pub fn env(&self) -> &Env {
-        &self.0.env
+        &self.inner.env
     }
 
     /// The choices this client was made with.
     #[must_use]
     pub fn options(&self) -> &ClientOptions {
-        &self.0.options
+        &self.inner.options
     }
 
     /// The cluster's brokers, as last heard.
     #[must_use]
     pub fn info(&self) -> ClusterInfo {
-        self.0.known.lock().info.clone()
+        self.inner.known.lock().info.clone()
     }
 
     /// Learns the cluster's brokers anew.
@@ -124,14 +133,14 @@ impl Cluster {
     /// A connection to any node.
     pub async fn any(&self) -> Result<Connection, ClientError> {
         let known: Vec<_> = {
-            let known = self.0.known.lock();
+            let known = self.inner.known.lock();
             known.info.brokers.iter().map(crate::Broker::address).collect()
         };
         let mut failure = ClientError::Resolve {
-            address: self.0.bootstrap.join(","),
+            address: self.inner.bootstrap.join(","),
             reason: "no address is given".to_owned(),
         };
-        for address in known.iter().chain(&self.0.bootstrap) {
+        for address in known.iter().chain(&self.inner.bootstrap) {
             match self.at(address).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => failure = error,
@@ -143,7 +152,7 @@ impl Cluster {
     /// A connection to the node with this id.
     pub async fn node(&self, id: i32) -> Result<Connection, ClientError> {
         let address = {
-            let known = self.0.known.lock();
+            let known = self.inner.known.lock();
             known.info.brokers.iter().find(|broker| broker.id == id).map(crate::Broker::address)
         };
         match address {
@@ -154,7 +163,7 @@ impl Cluster {
 
     /// A connection to the node that takes administrative requests.
     pub async fn controller(&self) -> Result<Connection, ClientError> {
-        let controller = self.0.known.lock().info.controller;
+        let controller = self.inner.known.lock().info.controller;
         match controller {
             Some(id) => match self.node(id).await {
                 Err(error) if error.is_retriable() => self.any().await,
@@ -175,13 +184,13 @@ impl Cluster {
     }
 
     async fn at(&self, address: &str) -> Result<Connection, ClientError> {
-        let slot = self.0.slots.lock().entry(address.to_owned()).or_default().clone();
+        let slot = self.slots.lock().entry(address.to_owned()).or_default().clone();
         let mut slot = slot.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_lost()) {
             return Ok(connection.clone());
         }
         *slot = None;
-        let connection = Connection::connect(&self.0.env, address, &self.0.options).await?;
+        let connection = Connection::connect(&self.inner.env, address, &self.inner.options).await?;
         *slot = Some(connection.clone());
         Ok(connection)
     }
@@ -220,12 +229,12 @@ impl Cluster {
 
     /// What was known of a topic turned out to be wrong.
     pub fn forget_topic(&self, name: &str) {
-        self.0.known.lock().topics.remove(name);
+        self.inner.known.lock().topics.remove(name);
     }
 
     /// What was known of a coordinator turned out to be wrong.
     pub fn forget_coordinator(&self, kind: CoordinatorKind, key: &str) {
-        self.0.known.lock().coordinators.remove(&(kind, key.to_owned()));
+        self.inner.known.lock().coordinators.remove(&(kind, key.to_owned()));
     }
 
     async fn lookup(&self, name: &str, create: bool) -> Result<Arc<Topic>, ClientError> {
@@ -247,11 +256,11 @@ impl Cluster {
     }
 
     fn cached(&self, name: &str) -> Option<Arc<Topic>> {
-        let now = self.0.env.clock.monotonic();
-        let known = self.0.known.lock();
+        let now = self.inner.env.clock.monotonic();
+        let known = self.inner.known.lock();
         let cached = known.topics.get(name)?;
         let age = now.saturating_sub(cached.learned);
-        (age <= self.0.options.metadata_age_max).then(|| cached.topic.clone())
+        (age <= self.inner.options.metadata_age_max).then(|| cached.topic.clone())
     }
 
     async fn ask_topic(&self, name: &str, create: bool) -> Result<Arc<Topic>, ClientError> {
@@ -274,9 +283,9 @@ impl Cluster {
 
     fn remember(&self, topic: Topic) -> Arc<Topic> {
         let topic = Arc::new(topic);
-        let learned = self.0.env.clock.monotonic();
+        let learned = self.inner.env.clock.monotonic();
         let cached = CachedTopic { topic: topic.clone(), learned };
-        self.0.known.lock().topics.insert(topic.name.clone(), cached);
+        self.inner.known.lock().topics.insert(topic.name.clone(), cached);
         topic
     }
 
@@ -300,7 +309,7 @@ impl Cluster {
         code.ok().map_err(|code| ClientError::broker("Metadata", "the cluster", code, None))?;
         let info = ClusterInfo::from_wire(&response);
         if !info.brokers.is_empty() {
-            self.0.known.lock().info = info;
+            self.inner.known.lock().info = info;
         }
         Ok(response)
     }
@@ -330,7 +339,7 @@ impl Cluster {
     ) -> Result<Connection, ClientError> {
         let mut backoff = self.backoff();
         loop {
-            let cached = self.0.known.lock().coordinators.get(&(kind, key.to_owned())).copied();
+            let cached = self.inner.known.lock().coordinators.get(&(kind, key.to_owned())).copied();
             let found = match cached {
                 Some(node) => self.node(node).await,
                 None => self.find_coordinator(kind, key).await,
@@ -377,7 +386,7 @@ impl Cluster {
             let api = FindCoordinatorRequest::KEY.name();
             ClientError::broker(api, key, code, message.as_deref())
         })?;
-        self.0.known.lock().coordinators.insert((kind, key.to_owned()), node);
+        self.inner.known.lock().coordinators.insert((kind, key.to_owned()), node);
         match self.node(node).await {
             // A broker that joined since we last asked.
             Err(ClientError::UnknownNode { .. }) => {
@@ -390,12 +399,12 @@ impl Cluster {
 
     /// Waits for one operation with the usual time to succeed in.
     pub(crate) fn backoff(&self) -> Backoff<'_> {
-        self.backoff_within(self.0.options.request_timeout)
+        self.backoff_within(self.inner.options.request_timeout)
     }
 
     /// Waits for one operation with this much time to succeed in.
     pub(crate) fn backoff_within(&self, within: Duration) -> Backoff<'_> {
-        Backoff::new(&self.0.env, &self.0.options, within)
+        Backoff::new(&self.inner.env, &self.inner.options, within)
     }
 }
 

@@ -7,8 +7,9 @@
 //!
 //! Invariants: a request is in the queue of the outstanding before its first byte is written; after
 //! a failure every outstanding and every later request fails with its reason; dropping the last
-//! handle ends both tasks. A request whose deadline passes is forgotten by its sender only: its
-//! answer, when it comes, is dropped.
+//! handle ends both tasks. A request whose deadline passes ends the connection: answers come in
+//! order, so that nothing behind it would be answered either. A request whose future is dropped does
+//! not: its answer, when it comes, is dropped.
 //!
 //! Deliberately not here: retries, and choosing the node. See [`crate::Cluster`].
 
@@ -200,13 +201,13 @@ impl Link {
             self.enqueue(Outgoing { frame, waiter }).await?;
             arrives.await.map_err(|_| self.lost())
         };
-        env::clock::timeout(within, exchange).await.unwrap_or_else(|| {
-            Err(ClientError::Timeout {
-                address: self.address.to_string(),
-                api: R::KEY.name(),
-                after: within,
-            })
-        })
+        if let Some(result) = env::clock::timeout(within, exchange).await {
+            return result;
+        }
+        let api = R::KEY.name();
+        let _ = self.lost.set(format!("{api} was not answered within {} ms", within.as_millis()));
+        self.end();
+        Err(ClientError::Timeout { address: self.address.to_string(), api, after: within })
     }
 
     fn decode<R: Request>(&self, frame: Bytes, version: i16) -> Result<R::Response, ClientError> {
@@ -230,11 +231,18 @@ impl Link {
     }
 }
 
-impl Drop for Link {
-    fn drop(&mut self) {
+impl Link {
+    /// Ends both tasks, and with them the socket and what is outstanding.
+    fn end(&self) {
         for task in &self.tasks {
             task.abort();
         }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -137,7 +137,9 @@ impl Consumer {
     /// A consumer of nothing yet.
     #[must_use]
     pub fn new(cluster: &Cluster, options: ConsumerOptions) -> Self {
-        Consumer { cluster: cluster.clone(), options, partitions: BTreeMap::new(), round: 0 }
+        // A fetch waits at the broker: not on a connection that others use.
+        let cluster = cluster.with_own_connections();
+        Consumer { cluster, options, partitions: BTreeMap::new(), round: 0 }
     }
 
     /// Reads these partitions from now on, and no others.
@@ -271,7 +273,7 @@ impl Consumer {
         if !error.is_retriable() {
             return Err(error);
         }
-        tracing::debug!(%error, "fetch failed, trying again");
+        tracing::warn!(%error, "fetch failed, trying again");
         env::clock::sleep(wait.min(self.cluster.options().backoff_max)).await;
         Ok(Vec::new())
     }

@@ -22,6 +22,8 @@ mod murmur2;
 mod offsets;
 mod options;
 mod producer;
+#[cfg(test)]
+mod testing;
 
 pub use admin::{
     Admin, CommittedOffset, ConfigChange, ConfigEntry, ConfigResource, ConfigResourceKind,

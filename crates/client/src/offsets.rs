@@ -116,7 +116,14 @@ async fn ask_once(
     }
     let mut result = Ok(());
     for (node, indexes) in by_node {
-        let asked: Vec<_> = indexes.iter().filter_map(|&i| Some((i, wanted.get(i)?))).collect();
+        // A broker refuses a partition that is asked about twice in one request; what is left out
+        // here is asked for in the next round.
+        let mut asked: Vec<(usize, &(TopicPartition, OffsetSpec))> = Vec::new();
+        for (index, question) in indexes.iter().filter_map(|&i| Some((i, wanted.get(i)?))) {
+            if asked.iter().all(|(_, (place, _))| *place != question.0) {
+                asked.push((index, question));
+            }
+        }
         if let Err(error) = ask_node(cluster, isolation, node, &asked, found).await {
             for (_, (place, _)) in &asked {
                 cluster.forget_topic(&place.topic);

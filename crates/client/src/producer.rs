@@ -229,7 +229,7 @@ impl Producer {
     pub fn new(cluster: &Cluster, options: ProducerOptions) -> Self {
         let budget = usize::try_from(options.buffer_bytes).unwrap_or(Semaphore::MAX_PERMITS);
         Producer {
-            sender: Arc::new(Sender::new(cluster.clone(), options)),
+            sender: Arc::new(Sender::new(cluster.with_own_connections(), options)),
             budget: Arc::new(Semaphore::new(budget.min(Semaphore::MAX_PERMITS))),
             partitioner: Partitioner::default(),
             lanes: Mutex::default(),

@@ -85,7 +85,8 @@ pub(super) struct Membership {
 impl Membership {
     pub(super) fn new(cluster: &Cluster, options: &GroupOptions) -> Self {
         let identity = Identity {
-            cluster: cluster.clone(),
+            // A join waits at the coordinator for other members, who may be in this process.
+            cluster: cluster.with_own_connections(),
             group: options.group.clone(),
             instance_id: options.instance_id.as_ref().map(Str::from),
             member_id: Str::EMPTY,
