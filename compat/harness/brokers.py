@@ -77,14 +77,18 @@ class Broker:
     def prepare(self):
         """Done once before every start."""
 
-    def start(self):
-        """Starts it and returns the seconds until it accepted a connection."""
+    def spawn(self):
+        """Starts the process and waits for nothing."""
         self.prepare()
-        began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
+
+    def start(self):
+        """Starts it and returns the seconds until it accepted a connection."""
+        began = time.monotonic()
+        self.spawn()
         while not listening(self.port):
             if self.process.poll() is not None:
                 raise BrokerFault(f"{self.name} ended at start with code {self.process.returncode}:\n{self.tail()}")

@@ -1,3 +1,61 @@
-//! Automation behind `cargo xtask`.
+//! Automation behind `cargo xtask`: finds the verb and hands it its arguments.
+//!
+//! One module a verb; a verb is listed in [`VERBS`] and nowhere else. Does not parse a verb's own arguments.
 
-fn main() {}
+mod compat;
+mod crash;
+mod python;
+
+use std::process::ExitCode;
+
+/// A verb: its name, one line for the list, and what runs it.
+struct Verb {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> anyhow::Result<ExitCode>,
+}
+
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "compat",
+        about: "real clients against the release binary; writes docs/compatibility.md",
+        run: compat::run,
+    },
+    Verb {
+        name: "crash",
+        about: "kill the release binary under load and check that nothing acknowledged is lost",
+        run: crash::run,
+    },
+];
+
+fn list() -> String {
+    let mut text = String::from("cargo xtask VERB [ARGUMENTS]; VERB --help tells more\n\n");
+    for verb in VERBS {
+        text.push_str(&format!("  {:<8} {}\n", verb.name, verb.about));
+    }
+    text
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(name) = arguments.next() else {
+        eprint!("{}", list());
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "--help" | "-h" | "help") {
+        print!("{}", list());
+        return ExitCode::SUCCESS;
+    }
+    let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else {
+        eprint!("no verb {name}\n\n{}", list());
+        return ExitCode::from(2);
+    };
+    let rest: Vec<String> = arguments.collect();
+    match (verb.run)(&rest) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cargo xtask {name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

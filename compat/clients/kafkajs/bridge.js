@@ -254,7 +254,7 @@ const OPS = {
   setTopicConfig: ({ topic, key, value }) => admin.alterConfigs({
     validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name: key, value }] }],
   }),
-  deleteTopic: ({ topic }) => admin.deleteTopics({ topics: [topic] }),
+  deleteTopic: ({ topic }) => impatient.deleteTopics({ topics: [topic] }),
   describeTopic: ({ topic }) => impatient.fetchTopicMetadata({ topics: [topic] }),
   produce: async (call) => {
     const producer = await openProducer(call)
