@@ -13,7 +13,6 @@ use crate::{CoordinatorRecord, Effects, GroupConfig, GroupError, GroupReply, Tok
 use proptest::prelude::*;
 use records::{LeaderEpoch, Offset, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 const GROUPS: [&str; 2] = ["g", "h"];
@@ -22,13 +21,16 @@ const TOPICS: [&str; 2] = ["t", "u"];
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// A join as whom: no id, or the n-th id that was ever given out in the group.
-    Join {
-        who: Option<usize>,
-        instance: Option<usize>,
-        version: i16,
+    /// A join as whom: no id, or the id of somebody.
+    Join(Join),
+    /// All members join, in turn, as they do once their heartbeats tell them.
+    JoinAll {
         protocols: u8,
-        session: i32,
+        rebalance: i32,
+    },
+    /// All members sync, the leader first or last.
+    SyncAll {
+        leader_first: bool,
     },
     /// A sync of the n-th id; by the leader it brings an assignment.
     Sync {
@@ -66,8 +68,19 @@ enum Op {
     Restart,
 }
 
+#[derive(Clone, Debug)]
+struct Join {
+    who: Option<usize>,
+    instance: Option<usize>,
+    version: i16,
+    protocols: u8,
+    session: i32,
+    rebalance: i32,
+}
+
 fn op() -> impl Strategy<Value = Op> {
-    let who = || 0..8_usize;
+    let who = || 0..6_usize;
+    let rebalance = || prop::sample::select(vec![0, 8_000, 60_000]);
     prop_oneof![
         8 => (
             prop::option::of(who()),
@@ -75,10 +88,14 @@ fn op() -> impl Strategy<Value = Op> {
             prop::sample::select(vec![0_i16, 4, 9]),
             1..8_u8,
             prop::sample::select(vec![10_000, 30_000]),
+            rebalance(),
         )
-            .prop_map(|(who, instance, version, protocols, session)| Op::Join {
-                who, instance, version, protocols, session
+            .prop_map(|(who, instance, version, protocols, session, rebalance)| {
+                Op::Join(Join { who, instance, version, protocols, session, rebalance })
             }),
+        4 => (1..8_u8, rebalance())
+            .prop_map(|(protocols, rebalance)| Op::JoinAll { protocols, rebalance }),
+        4 => any::<bool>().prop_map(|leader_first| Op::SyncAll { leader_first }),
         8 => (who(), any::<bool>(), 0..2_i32)
             .prop_map(|(who, instance, behind)| Op::Sync { who, instance, behind }),
         4 => (who(), 0..2_i32).prop_map(|(who, behind)| Op::Heartbeat { who, behind }),
@@ -143,10 +160,29 @@ impl World {
         Timestamp(i64::try_from(self.now.as_millis()).unwrap())
     }
 
+    /// A member of the group as it is, or beyond those any id that was given out lately.
     fn id(&self, group: usize, who: usize) -> String {
+        let members = self.shard.groups.get(GROUPS[group]).map(|g| g.metadata().members);
+        if let Some(member) = members.iter().flatten().nth(who) {
+            return member.member_id.to_string();
+        }
         let ids = &self.seen[group].ids;
         let recent = ids.len().saturating_sub(5);
         ids.get(recent + who).or_else(|| ids.last()).cloned().unwrap_or_else(|| "x".to_owned())
+    }
+
+    fn member_count(&self, group: usize) -> usize {
+        self.shard.groups.get(GROUPS[group]).map_or(0, |g| g.metadata().members.len())
+    }
+
+    /// Which of the members leads.
+    fn leader(&self, group: usize) -> usize {
+        let metadata = self.shard.groups.get(GROUPS[group]).map(|g| g.metadata());
+        let members = metadata.iter().flat_map(|m| m.members.iter().map(move |member| (m, member)));
+        members
+            .enumerate()
+            .find(|(_, (m, member))| m.leader.as_deref() == Some(&*member.member_id))
+            .map_or(0, |(place, _)| place)
     }
 
     fn apply(&mut self, group: usize, op: &Op) {
@@ -157,7 +193,34 @@ impl World {
                 let effects = self.shard.topics_deleted(&[(TOPICS[*topic], None)]);
                 self.take(effects);
             }
-            Op::Join { .. }
+            Op::JoinAll { protocols, rebalance } => {
+                let count = self.member_count(group);
+                for who in 0..count {
+                    let join = Join {
+                        who: Some(who),
+                        instance: None,
+                        version: 9,
+                        protocols: *protocols,
+                        session: 30_000,
+                        rebalance: *rebalance,
+                    };
+                    self.apply(group, &Op::Join(join));
+                    let state = self.shard.groups.get(GROUPS[group]).map(|g| g.state);
+                    if state == Some(GroupState::CompletingRebalance) {
+                        break; // The others had joined before.
+                    }
+                }
+            }
+            Op::SyncAll { leader_first } => {
+                let leader = self.leader(group);
+                let count = self.member_count(group);
+                let mut order: Vec<usize> = (0..count).filter(|who| *who != leader).collect();
+                order.insert(if *leader_first { 0 } else { order.len() }, leader);
+                for who in order {
+                    self.apply(group, &Op::Sync { who, instance: false, behind: 0 });
+                }
+            }
+            Op::Join(_)
             | Op::Sync { .. }
             | Op::Heartbeat { .. }
             | Op::Leave { .. }
@@ -182,7 +245,7 @@ impl World {
         let current = self.shard.groups.get(GROUPS[group]);
         let generation = current.map_or(0, |g| g.generation);
         let request = match op {
-            Op::Join { who, instance, version, protocols, session } => {
+            Op::Join(Join { who, instance, version, protocols, session, rebalance }) => {
                 let offer = |bit: u8, name: &str| {
                     let metadata = subscription(&TOPICS[..usize::from(*protocols % 2 + 1)]);
                     (*protocols & bit != 0)
@@ -195,7 +258,7 @@ impl World {
                     client_id: "c".to_owned(),
                     client_host: "/h".to_owned(),
                     session_timeout_ms: *session,
-                    rebalance_timeout_ms: session / 2 - 5_000,
+                    rebalance_timeout_ms: *rebalance,
                     protocol_type: "consumer".to_owned(),
                     protocols: [offer(1, "a"), offer(2, "b"), offer(4, "c")]
                         .into_iter()
@@ -276,9 +339,11 @@ impl World {
             Op::Delete => GroupRequest::Delete { group_id },
             Op::Fetch => GroupRequest::FetchOffsets(FetchOffsets { group_id, topics: None }),
             Op::Describe => GroupRequest::Describe { group_id },
-            Op::TopicDeleted { .. } | Op::Wait { .. } | Op::Restart => {
-                GroupRequest::List(ListFilter::default())
-            }
+            Op::TopicDeleted { .. }
+            | Op::Wait { .. }
+            | Op::Restart
+            | Op::JoinAll { .. }
+            | Op::SyncAll { .. } => GroupRequest::List(ListFilter::default()),
         };
         (request, generation)
     }
@@ -401,7 +466,10 @@ fn durable(group: &crate::group::Group) -> GroupMetadata {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config({
+        let config = ProptestConfig::default();
+        ProptestConfig { cases: config.cases.max(600), ..config }
+    })]
 
     #[test]
     fn random_requests(
@@ -426,24 +494,28 @@ proptest! {
     }
 }
 
-/// The honest path, to be sure that the random one can get anywhere: if this one did not reach a
-/// stable group of several members, neither would the other.
+/// The random path is only worth something if it gets anywhere: the same steps must reach a stable
+/// group of several members.
 #[test]
 fn the_world_reaches_stable_groups() {
     let mut world = World::new(false);
-    let join = |who| Op::Join { who, instance: None, version: 0, protocols: 1, session: 30_000 };
-    world.apply(0, &join(None));
-    world.apply(0, &Op::Sync { who: 0, instance: false, behind: 0 });
-    world.apply(0, &join(None));
-    world.apply(0, &join(Some(0)));
-    let leader = world.shard.groups["g"].metadata().leader.unwrap();
-    let place = world.seen[0].ids.iter().position(|id| *id == leader).unwrap();
-    world.apply(0, &Op::Sync { who: place, instance: false, behind: 0 });
+    let join = Op::Join(Join {
+        who: None,
+        instance: None,
+        version: 0,
+        protocols: 1,
+        session: 30_000,
+        rebalance: 60_000,
+    });
+    world.apply(0, &join);
+    world.apply(0, &Op::SyncAll { leader_first: true });
+    world.apply(0, &join);
+    world.apply(0, &Op::JoinAll { protocols: 3, rebalance: 60_000 });
+    world.apply(0, &Op::SyncAll { leader_first: false });
     let group = &world.shard.groups["g"];
     assert_eq!((group.state, group.generation), (GroupState::Stable, 2));
-    assert_eq!(group.metadata().members.len(), 2);
-    let shares: BTreeSet<Arc<[u8]>> =
-        group.metadata().members.into_iter().map(|m| m.assignment).collect();
-    assert_eq!(shares.len(), 2);
+    let members = group.metadata().members;
+    let shares: BTreeSet<_> = members.iter().map(|m| m.assignment.clone()).collect();
+    assert_eq!((members.len(), shares.len()), (2, 2));
     world.check_replay();
 }
