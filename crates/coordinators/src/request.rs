@@ -156,7 +156,8 @@ pub struct CommitOffsets {
     pub instance_id: Option<String>,
     /// The generation, -1 from a simple consumer or an administrator.
     pub generation: i32,
-    /// Versions 2 to 4: how long to keep these offsets, instead of the configured retention.
+    /// Versions 2 to 4: how long to keep these offsets, instead of the configured retention
+    /// (-1 on the wire is `None`).
     pub retention_ms: Option<i64>,
     /// Version 9 and later: an unknown group is `GroupIdNotFound` instead of `IllegalGeneration`.
     pub knows_group_id_not_found: bool,

@@ -1,5 +1,5 @@
-//! The records of `__consumer_offsets`, in Kafka's own schemas (a page in `docs/format` is theirs:
-//! the JSON resources of `kafka-group-coordinator`).
+//! The records of `__consumer_offsets`, in Kafka's own schemas: the JSON resources of its
+//! `kafka-group-coordinator` jar define them.
 //!
 //! Read: keys 0, 1 (an offset) and 2 (a group), values 0 to 4 of either. Written, as Kafka 4.3
 //! writes: offset key 1 with value 4 (value 1 where the commit set its own expiry), group key 2 with
