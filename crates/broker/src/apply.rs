@@ -126,6 +126,8 @@ impl Broker {
         let Some(topic) = self.topics.remove(image.id) else { return };
         if &*topic.name == OFFSETS_TOPIC {
             self.groups.resign();
+        } else {
+            self.groups.forget_topic(&topic.name, topic.id.0.into_bytes());
         }
         for partition in topic.partitions() {
             partition.waiters().give_up();

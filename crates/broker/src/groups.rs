@@ -31,6 +31,10 @@ use crate::append::acknowledged;
 /// The topic that holds all group state.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
+/// A batch of group records is closed when it has grown to this: far below what a topic allows, and
+/// large enough to carry any usual change in one.
+const BATCH_BYTES: usize = 256 * 1024;
+
 /// All groups this broker coordinates.
 #[derive(Debug)]
 pub struct Groups {
@@ -112,6 +116,18 @@ impl Groups {
         let shard = Arc::new(Shard { partition, state: Mutex::default() });
         self.shards.write().insert(shard.partition.id().index, shard.clone());
         self.load(shard);
+    }
+
+    /// Forgets the offsets of a deleted topic in every group.
+    pub(crate) fn forget_topic(&self, name: &str, id: [u8; 16]) {
+        let shards: Vec<_> = self.shards.read().values().cloned().collect();
+        for shard in shards {
+            let mut state = shard.state.lock();
+            if let Some(machine) = state.machine.as_mut() {
+                let effects = machine.topics_deleted(&[(name, Some(id))]);
+                let _ = self.carry_out(&shard, &mut state, effects, None);
+            }
+        }
     }
 
     /// Gives up all partitions: the topic is gone.
@@ -229,16 +245,21 @@ impl Groups {
     }
 
     fn append(&self, shard: &Shard, effects: &Effects) -> Result<Offset, String> {
-        let mut batch = BatchBuilder::new(Codec::None);
         let (_, wall) = self.now();
-        for record in &effects.records {
-            batch.push(wall, Some(&record.key), record.value.as_deref(), &[]);
+        let mut end = Offset::ZERO;
+        let mut records = effects.records.iter().peekable();
+        // Any prefix of the records is a state that can be replayed, so a large change may take
+        // several batches.
+        while records.peek().is_some() {
+            let mut batch = BatchBuilder::new(Codec::None);
+            while let Some(record) = records.next_if(|_| batch.size_estimate() < BATCH_BYTES) {
+                batch.push(wall, Some(&record.key), record.value.as_deref(), &[]);
+            }
+            let batch = batch.build().map_err(|error| error.to_string())?;
+            let appended = shard.partition.append(&batch, Origin::Coordinator, 1);
+            end = appended.map_err(|error| error.to_string())?.acknowledged_at;
         }
-        let batch = batch.build().map_err(|error| error.to_string())?;
-        match shard.partition.append(&batch, Origin::Coordinator, 1) {
-            Ok(appended) => Ok(appended.acknowledged_at),
-            Err(error) => Err(error.to_string()),
-        }
+        Ok(end)
     }
 
     /// The log did not take what the machine decided: everybody is told to try elsewhere. The shard

@@ -31,6 +31,6 @@ pub use topics::{CreateTopic, GrowTopic, TopicRefusal};
 pub use log::{AppendError, LogError, ProducerEntry, RecordFault, Region, Slice};
 pub use metadata::{
     BrokerImage, ConfigResource, CreatedTopic, Endpoint, Image, NodeId, PartitionImage, Refusal,
-    TopicId, TopicImage, check_topic_name,
+    Security, TopicId, TopicImage, check_topic_name,
 };
 pub use replication::{AppendRefusal, Appended, Partition};

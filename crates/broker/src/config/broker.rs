@@ -52,8 +52,6 @@ pub struct BrokerConfig {
     pub max_connections: usize,
     /// `max.connections.per.ip`.
     pub max_connections_per_ip: usize,
-    /// `producer.id.expiration.ms`.
-    pub producer_id_expiration_ms: u64,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval_ms: u64,
     /// `log.flush.offset.checkpoint.interval.ms`.
@@ -121,7 +119,6 @@ impl BrokerConfig {
             connections_max_idle_ms: u64::try_from(read.long("connections.max.idle.ms")).ok(),
             max_connections: read.size("max.connections"),
             max_connections_per_ip: read.size("max.connections.per.ip"),
-            producer_id_expiration_ms: read.ms("producer.id.expiration.ms"),
             log_retention_check_interval_ms: read.ms("log.retention.check.interval.ms"),
             log_flush_offset_checkpoint_interval_ms: read
                 .ms("log.flush.offset.checkpoint.interval.ms"),

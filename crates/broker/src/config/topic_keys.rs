@@ -157,7 +157,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         Boolean,
         Any,
         &[same("unclean.leader.election.enable")],
-        "Whether a copy that is not in sync may lead when no other is left, at the price of lost records.",
+        "Whether a copy that is not in sync may lead when no other is left, at the price of lost records; in a cluster of one there is nothing to choose from.",
     )
     .high(),
 ];

@@ -26,6 +26,9 @@ use crate::dispatch::Call;
 use crate::errors::Coded;
 use crate::listener::Shared;
 
+/// First version with leader epochs.
+const EPOCHS_SINCE: i16 = 4;
+
 pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ListOffsetsRequest) -> Reply {
     let doubled = doubled(&request.topics);
     let topics = request.topics.iter().map(|asked| {
@@ -43,7 +46,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ListOffsetsReque
                 .map_err(|error| OffsetRefusal::from(*error))
                 .and_then(|topic| look_up(topic, partition, at));
             match found {
-                Ok(found) => answered(partition, found),
+                Ok(found) => answered(partition, found, call.version),
                 Err(refusal) => refused(partition, refusal.code()),
             }
         });
@@ -81,12 +84,20 @@ fn look_up(
     find(&partition, at)
 }
 
-fn answered(asked: &ListOffsetsPartition, found: TimedOffset) -> ListOffsetsPartitionResponse {
+fn answered(
+    asked: &ListOffsetsPartition,
+    found: TimedOffset,
+    version: i16,
+) -> ListOffsetsPartitionResponse {
     ListOffsetsPartitionResponse {
         partition_index: asked.partition_index,
         timestamp: found.timestamp.map_or(-1, |time| time.0),
         offset: found.offset.map_or(-1, |offset| offset.0),
-        leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE).0,
+        leader_epoch: if version >= EPOCHS_SINCE {
+            found.leader_epoch.unwrap_or(LeaderEpoch::NONE).0
+        } else {
+            LeaderEpoch::NONE.0
+        },
         ..ListOffsetsPartitionResponse::default()
     }
 }

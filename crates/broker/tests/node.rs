@@ -1,0 +1,198 @@
+//! A whole node over a simulated machine: topics, appends, groups, restarts and crashes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use broker::append::{Acks, acknowledged, append};
+use broker::config::{BrokerConfig, Settings, Source};
+use broker::groups::{
+    CommitOffsets, CommitPartition, CommitTopic, FetchOffsets, GroupReply, GroupRequest,
+    OFFSETS_TOPIC,
+};
+use broker::{Broker, CreateTopic, TopicRef};
+use env::sim::{CrashLoss, Sim};
+use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
+use walser_broker as broker;
+
+async fn start(sim: &Sim) -> Arc<Broker> {
+    let mut settings = Settings::new();
+    settings.set("log.dirs", "/data", Source::Default).expect("a folder");
+    let config = BrokerConfig::from_settings(settings).expect("settings that go together");
+    Broker::start(sim.env(), config, Vec::new()).await.expect("the node starts")
+}
+
+fn batch(sim: &Sim, values: &[&str]) -> Vec<u8> {
+    let mut batch = BatchBuilder::new(Codec::None);
+    let now = Timestamp(sim.env().clock.wall_ms());
+    for value in values {
+        batch.push(now, None, Some(value.as_bytes()), &[]);
+    }
+    batch.build().expect("a batch").to_vec()
+}
+
+async fn create(broker: &Broker, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+    let configs: BTreeMap<String, String> =
+        configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let topic = CreateTopic {
+        name: name.to_owned(),
+        partitions: Some(partitions),
+        configs,
+        ..CreateTopic::default()
+    };
+    let answers = broker.create_topics(vec![topic], false).await;
+    assert!(matches!(answers.as_slice(), [Ok(_)]), "{answers:?}");
+}
+
+async fn write(broker: &Broker, sim: &Sim, topic: &str, index: i32, values: &[&str]) -> Offset {
+    let topic = broker.topic(TopicRef::Name(topic)).expect("the topic is there");
+    let partition = topic.partition(index).expect("the partition is there");
+    let appended =
+        append(&topic, &partition, &batch(sim, values), Acks::All).expect("the append is taken");
+    acknowledged(&partition, appended.acknowledged_at).await.expect("the append is acknowledged");
+    appended.info.first
+}
+
+fn read(broker: &Broker, topic: &str, index: i32) -> Vec<String> {
+    let topic = broker.topic(TopicRef::Name(topic)).expect("the topic is there");
+    let partition = topic.partition(index).expect("the partition is there");
+    let mut values = Vec::new();
+    let mut at = partition.log().log_start();
+    loop {
+        let fetched = broker::read::read(&partition, at, 1 << 20, true).expect("readable");
+        if fetched.slice.is_empty() {
+            return values;
+        }
+        let bytes = fetched.slice.load().expect("loadable");
+        for batch in records::batches(&bytes) {
+            let batch = batch.expect("a whole batch");
+            at = batch.header.next_offset();
+            let unpacked = batch.uncompressed_records(1 << 20).expect("unpacks");
+            for record in batch.records(&unpacked) {
+                let value = record.expect("a record").value.expect("a value");
+                values.push(String::from_utf8_lossy(value).into_owned());
+            }
+        }
+    }
+}
+
+fn commit(offset: i64) -> GroupRequest {
+    GroupRequest::CommitOffsets(CommitOffsets {
+        group_id: "readers".into(),
+        member_id: String::new(),
+        instance_id: None,
+        generation: -1,
+        retention_ms: None,
+        knows_group_id_not_found: true,
+        topics: vec![CommitTopic {
+            topic: "orders".into(),
+            topic_id: None,
+            partitions: vec![CommitPartition {
+                partition: 0,
+                offset: Offset(offset),
+                leader_epoch: LeaderEpoch(0),
+                metadata: String::new(),
+            }],
+        }],
+    })
+}
+
+async fn ask(broker: &Broker, request: GroupRequest) -> GroupReply {
+    loop {
+        let reply = broker.groups().request(request.clone()).await;
+        if !format!("{reply:?}").contains("CoordinatorLoadInProgress") {
+            return reply;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn committed(broker: &Broker) -> Option<i64> {
+    let fetch = FetchOffsets { group_id: "readers".into(), topics: None };
+    match ask(broker, GroupRequest::FetchOffsets(fetch)).await {
+        GroupReply::FetchOffsets(Ok(topics)) => {
+            topics.first()?.partitions.first()?.offset.as_ref().map(|found| found.offset.0)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_and_topics_survive_a_clean_restart() {
+    let sim = Sim::new(1);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 2, &[]).await;
+    assert_eq!(write(&broker, &sim, "orders", 0, &["a", "b"]).await, Offset(0));
+    assert_eq!(write(&broker, &sim, "orders", 0, &["c"]).await, Offset(2));
+    let id = broker.topic(TopicRef::Name("orders")).expect("there").id;
+    broker.stop().await;
+
+    let broker = start(&sim).await;
+    assert_eq!(broker.topic(TopicRef::Id(id)).expect("the same id").partition_count(), 2);
+    assert_eq!(read(&broker, "orders", 0), ["a", "b", "c"]);
+    assert_eq!(write(&broker, &sim, "orders", 0, &["d"]).await, Offset(3));
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_pulled_plug() {
+    for seed in 0..20 {
+        let sim = Sim::new(seed);
+        let broker = start(&sim).await;
+        create(&broker, "orders", 1, &[]).await;
+        create(&broker, OFFSETS_TOPIC, 1, &[("cleanup.policy", "compact")]).await;
+        write(&broker, &sim, "orders", 0, &["a", "b"]).await;
+        ask(&broker, commit(2)).await;
+        let loss = if seed == 0 { CrashLoss::Everything } else { CrashLoss::Random(seed) };
+        sim.disk.crash(loss);
+        drop(broker);
+
+        let broker = start(&sim).await;
+        assert_eq!(read(&broker, "orders", 0), ["a", "b"], "seed {seed}");
+        assert_eq!(committed(&broker).await, Some(2), "seed {seed}");
+        broker.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_topic_is_gone_and_its_name_is_free() {
+    let sim = Sim::new(3);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 1, &[]).await;
+    write(&broker, &sim, "orders", 0, &["old"]).await;
+    let id = broker.topic(TopicRef::Name("orders")).expect("there").id;
+    let answers = broker.delete_topics(vec![id]).await;
+    assert!(matches!(answers.as_slice(), [Ok(_)]), "{answers:?}");
+    assert!(broker.topic(TopicRef::Name("orders")).is_err());
+
+    create(&broker, "orders", 1, &[]).await;
+    assert!(read(&broker, "orders", 0).is_empty(), "the new topic begins empty");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relaxed_topic_is_acknowledged_at_once() {
+    let sim = Sim::new(4);
+    let broker = start(&sim).await;
+    create(&broker, "clicks", 1, &[("durability", "relaxed")]).await;
+    let topic = broker.topic(TopicRef::Name("clicks")).expect("there");
+    let partition = topic.partition(0).expect("there");
+    let appended =
+        append(&topic, &partition, &batch(&sim, &["a"]), Acks::All).expect("the append is taken");
+    assert_eq!(partition.high_watermark(), appended.acknowledged_at, "no wait for a sync");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn producer_ids_are_never_given_out_twice() {
+    let sim = Sim::new(5);
+    let broker = start(&sim).await;
+    let first = broker.next_producer_id().await.expect("an id");
+    let second = broker.next_producer_id().await.expect("an id");
+    assert_ne!(first, second);
+    sim.disk.crash(CrashLoss::Everything);
+    drop(broker);
+    let broker = start(&sim).await;
+    let third = broker.next_producer_id().await.expect("an id");
+    assert!(third > second, "{third} was below {second}: a crash gave an id out again");
+    broker.stop().await;
+}
