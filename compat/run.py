@@ -41,7 +41,7 @@ def options():
     return parser.parse_args()
 
 
-def finish(results, chosen, problem, panics):
+def finish(results, chosen, problem, complaints):
     """Writes what was found; returns the exit code."""
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "results.json").write_text(results.as_json())
@@ -59,15 +59,15 @@ def finish(results, chosen, problem, panics):
         say(f"✗ {client}: {table.ROWS.get(row, row)}: {detail}")
     if problem:
         say(f"✗ {problem}")
-    for line in panics:
-        say(f"✗ the broker panicked: {line}")
+    for line in complaints[:10]:
+        say(f"✗ the broker's log: {line}")
     states = [results.cell(client, row)[0] for client in results.clients for row in table.ROWS]
     say(f"{states.count(report.GREEN)} green, {states.count(report.RED)} red, {states.count(report.LACKING)} n/a, "
         f"{states.count(report.NOT_RUN)} not run; table in {target.relative_to(install.ROOT)}")
     if changed and chosen.check:
         say("✗ docs/compatibility.md was not up to date; it is now")
         return 1
-    return 1 if red or problem or panics else 0
+    return 1 if red or problem or complaints else 0
 
 
 def main():
@@ -105,7 +105,7 @@ def main():
         problem = str(error)
     finally:
         broker.kill()
-    code = finish(results, chosen, problem, broker.panics())
+    code = finish(results, chosen, problem, broker.complaints())
     say(f"{time.monotonic() - began:.0f} s in all")
     return code
 

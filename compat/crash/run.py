@@ -21,7 +21,7 @@ from harness import brokers, install  # noqa: E402
 CATCH_UP_SECONDS_MAX = 20
 FINISH_SECONDS_MAX = 90
 # Load between two kills; a broker is also killed while it starts, this often.
-LOAD_SECONDS_MAX = 0.35
+LOAD_SECONDS_MAX = 0.25
 KILL_AT_START_CHANCE = 0.15
 KILL_AT_START_SECONDS_MAX = 0.03
 
@@ -38,6 +38,8 @@ def options():
     parser.add_argument("--cycles", type=int, default=100, help="how many kills (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the kills' moments")
     parser.add_argument("--kafka", action="store_true", help="kill a real Apache Kafka instead: proves the harness")
+    parser.add_argument("--plant", action="store_true",
+                        help="cut the end off a log after the first kill: succeeds only if that is seen")
     parser.add_argument("--self-test", action="store_true", help="only test the checker")
     return parser.parse_args()
 
@@ -68,7 +70,14 @@ def wait(condition, seconds, what, load, broker):
         time.sleep(0.002)
 
 
-def cycle(rng, load, broker, ask):
+def cut(broker):
+    """Damages the data as no kill may: the last acknowledged bytes of one partition are gone."""
+    log = max(broker.data.glob("crash-0/*.log"))
+    size = len(log.read_bytes().rstrip(b"\0"))
+    os.truncate(log, max(0, size - 2000))
+
+
+def cycle(rng, load, broker, ask, plant=False):
     """Load, kill, restart, look; returns (kills, seconds the restart took)."""
     # Under load means: acknowledgements and commits come since the last restart.
     acknowledged, lone = load.acknowledged, load.lone_commits
@@ -82,6 +91,8 @@ def cycle(rng, load, broker, ask):
         time.sleep(rng.uniform(0, KILL_AT_START_SECONDS_MAX))
         broker.kill()
         kills += 1
+    if plant:
+        cut(broker)
     seconds = broker.start()
     from crash.load import GROUP, LONE
     for group in (GROUP, LONE):
@@ -103,7 +114,7 @@ def run(chosen, broker, load):
     began = told = time.monotonic()
     load.start()
     while kills < chosen.cycles:
-        done, seconds = cycle(rng, load, broker, ask)
+        done, seconds = cycle(rng, load, broker, ask, plant=chosen.plant and kills == 0)
         kills += done
         restarts.append(seconds)
         # The rules over what is committed are cheap enough to look at as it goes.
@@ -162,9 +173,12 @@ def main():
         problems += load.problems
         judged = histories.faults(history) if not problems else histories.commit_faults(history)
         problems += [f"{kind}: {what}" for kind, what in judged]
-    problems += [f"the broker panicked: {line}" for line in broker.panics()]
+    problems += [f"the broker's log: {line}" for line in broker.complaints()]
     for problem in problems[:20]:
         print(f"✗ {problem}", flush=True)
+    if chosen.plant:
+        print("the damage was seen" if problems else "✗ the damage was not seen", flush=True)
+        os._exit(0 if problems else 1)
     if problems:
         print(f"{len(problems)} problems with seed {chosen.seed}; the broker's log and data are in "
               f"{work.relative_to(install.ROOT)}", flush=True)

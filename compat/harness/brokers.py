@@ -6,6 +6,7 @@ error with the end of its log in it.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -134,11 +135,18 @@ class Broker:
         except OSError:
             return "(no log)"
 
-    def panics(self):
-        """Lines of its log that tell of a panic."""
+    def complaints(self):
+        """What its log says a person must act on: panics and errors, each kind once, with how often."""
         if not self.log.exists():
             return []
-        return [line for line in self.log.read_text(errors="replace").splitlines() if "panicked at" in line]
+        found = {}
+        with open(self.log, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if "panicked at" in line or " ERROR " in line:
+                    # Without the time, and with numbers made equal.
+                    kind = re.sub(r"\d{3,}", "N", line.partition(" ERROR ")[2] or line).strip()[:300]
+                    found[kind] = found.get(kind, 0) + 1
+        return [f"{count} times: {kind}" for kind, count in sorted(found.items(), key=lambda item: -item[1])]
 
 
 class KafkaBroker(Broker):
@@ -185,6 +193,10 @@ class KafkaBroker(Broker):
         return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 f"-Dlog4j2.configurationFile={install.LOG4J}", "-cp", install.classpath(), "kafka.Kafka", str(self.properties)]
 
+    def complaints(self):
+        # Kafka logs errors in ordinary operation; it is not on trial here.
+        return []
+
     def clean_exit(self, code):
         # The JVM ends with 128 + SIGTERM although it shut down in order.
         return code in (0, 128 + signal.SIGTERM)
@@ -216,7 +228,7 @@ class Elsewhere:
         """Its log is not ours to read."""
         return ""
 
-    def panics(self):
+    def complaints(self):
         """Nor to judge."""
         return []
 

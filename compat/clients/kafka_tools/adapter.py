@@ -225,9 +225,17 @@ class KafkaToolsAdapter(Adapter):
 
     def producer(self, topic):
         return ProcessProducer(
-            self.command("kafka-console-producer", *self._producer(topic, True)), line_of,
-            lambda: self._offset(topic, "latest") or 0,
+            self.command("kafka-console-producer", *self._producer(topic, True)), line_of, lambda: self._end(topic),
         )
+
+    def _end(self, topic):
+        """The end of partition 0, 0 while the topic is not there yet."""
+        try:
+            return self._offset(topic, "latest") or 0
+        except ClientError as error:
+            if "Could not match any topic-partitions" in str(error):
+                return 0
+            raise
 
     def write_lines(self, topic, path):
         with open(path, "rb") as lines:
