@@ -149,7 +149,6 @@ impl From<StartError> for Failure {
             StartError::AddressTaken { .. } => ExitMeaning::AddressTaken,
             StartError::DataFolder { .. } => ExitMeaning::DataFolder,
             StartError::Settings(_) => ExitMeaning::Usage,
-            StartError::Other(_) => ExitMeaning::Failed,
         };
         Failure::new(meaning, error.to_string())
     }

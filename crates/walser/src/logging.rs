@@ -11,13 +11,13 @@ use crate::output;
 /// Starts logging with a filter, or with the level that suits the command.
 pub(crate) fn start(filter: Option<&str>, default_level: &str) -> Result<(), Failure> {
     let filter = match filter {
-        Some(text) => EnvFilter::try_new(text).map_err(|error| {
+        Some(text) => EnvFilter::try_new(with_quiet(text)).map_err(|error| {
             Failure::usage(format!(
                 "--log-level (or WALSER_LOG) '{text}' is not a filter: {error}; \
                  give error, warn, info, debug, trace or TARGET=LEVEL with commas between"
             ))
         })?,
-        None => EnvFilter::new(default_level),
+        None => EnvFilter::new(with_quiet(default_level)),
     };
     fmt()
         .with_env_filter(filter)
@@ -25,4 +25,10 @@ pub(crate) fn start(filter: Option<&str>, default_level: &str) -> Result<(), Fai
         .with_ansi(output::has_colour(std::io::stderr().is_terminal()))
         .init();
     Ok(())
+}
+
+/// A library that tells of every message it handles speaks up only when it is asked to.
+fn with_quiet(filter: &str) -> String {
+    const CHATTY: &str = "openraft";
+    if filter.contains(CHATTY) { filter.to_owned() } else { format!("{CHATTY}=warn,{filter}") }
 }

@@ -12,6 +12,12 @@ pub(crate) fn has_colour(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// This program as it was called, so that a command that names it can be copied.
+pub(crate) fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') { called } else { "walser".to_owned() }
+}
+
 /// Rows under names of columns.
 #[derive(Debug)]
 pub(crate) struct Rows {

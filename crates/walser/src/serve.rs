@@ -40,8 +40,6 @@ pub(crate) enum StartError {
     },
     /// Settings do not go with what is in the data folder.
     Settings(String),
-    /// Anything else.
-    Other(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -51,7 +49,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "another process listens on {address}")
             }
             StartError::DataFolder { path, reason } => write!(f, "{}: {reason}", path.display()),
-            StartError::Settings(text) | StartError::Other(text) => f.write_str(text),
+            StartError::Settings(text) => f.write_str(text),
         }
     }
 }
@@ -68,9 +66,8 @@ pub(crate) async fn serve(config: BrokerConfig) -> Result<Running, StartError> {
     }
     let endpoints = endpoints(&config, &addresses);
     let folder = config.log_dir.clone();
-    let broker = Broker::start(env, config, endpoints)
-        .await
-        .map_err(|error| translate(folder, error))?;
+    let broker =
+        Broker::start(env, config, endpoints).await.map_err(|error| translate(folder, error))?;
     let front = kafka::Server::new(broker.clone());
     for socket in sockets {
         front.listen(socket);
@@ -101,9 +98,7 @@ async fn listen(env: &Env, listener: &Listener) -> Result<Socket, StartError> {
 
 fn cannot_listen(listener: &Listener, error: &io::Error) -> StartError {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            StartError::AddressTaken { address: listener.host_and_port() }
-        }
+        io::ErrorKind::AddrInUse => StartError::AddressTaken { address: listener.host_and_port() },
         _ => StartError::Settings(format!("cannot listen on {listener}: {error}")),
     }
 }
@@ -156,7 +151,9 @@ fn of_folder(folder: PathBuf, error: LogDirError) -> StartError {
         }
         LogDirError::Unwritable { path, source } => (
             path,
-            format!("cannot be written ({source}); give this user the right, or name another folder"),
+            format!(
+                "cannot be written ({source}); give this user the right, or name another folder"
+            ),
         ),
         LogDirError::WrongCluster { path, found, expected } => {
             (path, format!("belongs to cluster {found}, not to {expected}"))

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use client::{ClientOptions, Cluster};
 use env::Env;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Remote;
 use crate::failure::Failure;
@@ -35,14 +36,26 @@ pub(crate) async fn connect(remote: &Remote) -> Result<Cluster, Failure> {
     Ok(Cluster::connect(&Env::system(), &remote.bootstrap_server, options).await?)
 }
 
-/// Resolves when the process is asked to stop.
-pub(crate) async fn stop_asked() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Asking the process to stop, with SIGTERM or SIGINT. From its making on, neither ends the process
+/// by itself.
+pub(crate) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    pub(crate) fn listen() -> std::io::Result<StopSignals> {
+        Ok(StopSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    /// Resolves when the process is asked to stop.
+    pub(crate) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -16,7 +16,7 @@ use records::{Offset, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::topic::offsets;
-use super::{connect, record_json, stop_asked};
+use super::{StopSignals, connect, record_json};
 use crate::cli::{ConsumeArgs, OutputFormat, Position};
 use crate::failure::Failure;
 
@@ -61,12 +61,11 @@ pub(crate) async fn run(args: &ConsumeArgs) -> Result<(), Failure> {
 async fn print_all(args: &ConsumeArgs, reader: &mut Reader) -> Result<(), Failure> {
     let mut printer = Printer::new(args);
     let follow = args.follow || args.from == Some(Position::End);
-    let stop = stop_asked();
-    tokio::pin!(stop);
+    let mut signals = StopSignals::listen()?;
     while printer.left > 0 {
         let records = tokio::select! {
             records = reader.poll() => records?,
-            _ = &mut stop => break,
+            () = signals.asked() => break,
         };
         let printed = printer.print(&records)?;
         reader.commit(printed).await?;

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{connect, record_json, stop_asked};
+use super::{StopSignals, connect, record_json};
 use crate::cli::{AcksArg, OutputFormat, ProduceArgs};
 use crate::failure::Failure;
 use crate::output::{self, thousands};
@@ -58,12 +58,11 @@ pub(crate) async fn run(args: &ProduceArgs) -> Result<(), Failure> {
     let mut sent = 0_u64;
     let mut bytes = 0_u64;
     let mut problem = None;
-    let stop = stop_asked();
-    tokio::pin!(stop);
+    let mut signals = StopSignals::listen()?;
     loop {
         let line = tokio::select! {
             line = lines.recv() => line,
-            _ = &mut stop => None,
+            () = signals.asked() => None,
         };
         let Some(line) = line else { break };
         let outcome = async {

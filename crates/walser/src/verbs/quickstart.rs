@@ -14,7 +14,7 @@ use client::{
 use env::Env;
 use wire::ErrorCode;
 
-use super::start;
+use super::{StopSignals, start};
 use crate::cli::QuickstartArgs;
 use crate::failure::{ExitMeaning, Failure};
 use crate::output::{self, thousands};
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> Result<(), Failure> {
     let config = configuration(args)?;
     start::runtime(&config)?.block_on(async {
         let data = config.log_dir.clone();
+        let mut signals = StopSignals::listen()?;
         let running = serve::serve(config).await.map_err(|error| advise(args, error.into()))?;
         let took = env.clock.monotonic().saturating_sub(began);
         output::print(&format!(
@@ -42,21 +43,24 @@ pub(crate) fn run(args: &QuickstartArgs) -> Result<(), Failure> {
             start::whereabouts(&running, &data)
         ))?;
         let address = running.addresses.first().map(ToString::to_string).unwrap_or_default();
-        demonstrate(&env, &address, args.records).await?;
+        tokio::select! {
+            done = demonstrate(&env, &address, args.records) => done?,
+            () = signals.asked() => return Ok(running.stop().await?),
+        }
         if args.exit {
             return Ok(running.stop().await?);
         }
-        let bootstrap = start::bootstrap(&running);
+        let (walser, bootstrap) = (output::program(), start::bootstrap(&running));
         output::print(&format!(
             "\nThe broker keeps serving; Ctrl-C stops it. In another terminal:\n\
-             \x20 walser topic create hello{bootstrap}\n\
-             \x20 echo 'hello, world' | walser topic produce hello{bootstrap}\n\
-             \x20 walser topic consume hello{bootstrap}\n\
-             \x20 walser topic describe {TOPIC}{bootstrap}\n\
-             \x20 walser group describe {GROUP}{bootstrap}\n\
+             \x20 {walser} topic create hello{bootstrap}\n\
+             \x20 echo 'hello, world' | {walser} topic produce hello{bootstrap}\n\
+             \x20 {walser} topic consume hello{bootstrap}\n\
+             \x20 {walser} topic describe {TOPIC}{bootstrap}\n\
+             \x20 {walser} group describe {GROUP}{bootstrap}\n\
              Any Kafka client connects to {address}.\n"
         ))?;
-        start::until_stopped(running).await
+        start::until_stopped(running, signals).await
     })
 }
 

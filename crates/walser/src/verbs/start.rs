@@ -6,7 +6,7 @@ use std::sync::Arc;
 use broker::config::{BrokerConfig, Format, Settings, Source};
 use env::Env;
 
-use super::stop_asked;
+use super::StopSignals;
 use crate::cli::StartArgs;
 use crate::failure::{ExitMeaning, Failure};
 use crate::output;
@@ -21,6 +21,8 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
     let config = configuration(args, &env)?;
     runtime(&config)?.block_on(async {
         let data = config.log_dir.clone();
+        // Before the broker is ready, so that no stop from then on is an unclean one.
+        let signals = StopSignals::listen()?;
         let running = serve::serve(config).await?;
         let took = env.clock.monotonic().saturating_sub(began);
         output::print(&format!(
@@ -29,20 +31,23 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
             took.as_millis(),
             whereabouts(&running, &data)
         ))?;
-        output::print(&format!("next       walser topic create hello{}\n", bootstrap(&running)))?;
-        until_stopped(running).await
+        let (program, bootstrap) = (output::program(), bootstrap(&running));
+        output::print(&format!("next       {program} topic create hello{bootstrap}\n"))?;
+        until_stopped(running, signals).await
     })
 }
 
 /// Serves until the process is asked to stop, then stops cleanly.
-pub(crate) async fn until_stopped(running: Running) -> Result<(), Failure> {
-    stop_asked().await?;
+pub(crate) async fn until_stopped(
+    running: Running,
+    mut signals: StopSignals,
+) -> Result<(), Failure> {
+    signals.asked().await;
     tracing::info!("stopping");
-    tokio::spawn(async {
+    tokio::spawn(async move {
         // Whoever asks twice does not want to wait.
-        if stop_asked().await.is_ok() {
-            std::process::exit(ExitMeaning::Failed as i32);
-        }
+        signals.asked().await;
+        std::process::exit(ExitMeaning::Failed as i32);
     });
     running.stop().await?;
     tracing::info!("stopped");
