@@ -40,7 +40,8 @@ use crate::files::writer::{self, Job, KEEP_ALL, Writer};
 use crate::files::{FileError, recovery, snapshot, vote};
 use crate::ids::base64url;
 use crate::limits::{
-    ENTRIES_BEHIND_SNAPSHOT, OPERATIONS_WAITING_MAX, SNAPSHOT_ENTRIES, SNAPSHOT_LOG_BYTES,
+    ENTRIES_BEHIND_SNAPSHOT, OPERATIONS_WAITING_MAX, SEGMENT_BYTES_MAX, SNAPSHOT_ENTRIES,
+    SNAPSHOT_LOG_BYTES,
 };
 use crate::{Image, NodeId, Operation, Outcome};
 use controller::{Controller, Submission};
@@ -59,6 +60,10 @@ pub struct QuorumConfig {
     pub snapshot_entries: u64,
     /// Bytes of entries after which a snapshot is taken.
     pub snapshot_log_bytes: u64,
+    /// Entries that stay in the log behind a snapshot.
+    pub entries_behind_snapshot: u64,
+    /// Bytes of a segment of the log before the next is begun.
+    pub segment_bytes: u64,
 }
 
 impl Default for QuorumConfig {
@@ -68,6 +73,8 @@ impl Default for QuorumConfig {
             features: BTreeMap::new(),
             snapshot_entries: SNAPSHOT_ENTRIES,
             snapshot_log_bytes: SNAPSHOT_LOG_BYTES,
+            entries_behind_snapshot: ENTRIES_BEHIND_SNAPSHOT,
+            segment_bytes: SEGMENT_BYTES_MAX,
         }
     }
 }
@@ -188,7 +195,7 @@ impl Quorum {
         node: NodeId,
         config: QuorumConfig,
     ) -> Result<Quorum, QuorumError> {
-        let opened = Opened::open(&env, &dir)?;
+        let opened = Opened::open(&env, &dir, &config)?;
         let first_start = opened.log_store_is_empty;
         let led_before = opened.led_by == Some(node);
         let raft = Raft::new(
@@ -314,7 +321,7 @@ fn raft_config(config: &QuorumConfig) -> Result<openraft::Config, QuorumError> {
         enable_heartbeat: false,
         enable_elect: false,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.snapshot_entries),
-        max_in_snapshot_log_to_keep: ENTRIES_BEHIND_SNAPSHOT,
+        max_in_snapshot_log_to_keep: config.entries_behind_snapshot,
         ..openraft::Config::default()
     }
     .validate()
@@ -335,19 +342,15 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(env: &Env, dir: &Path) -> Result<Opened, QuorumError> {
+    fn open(env: &Env, dir: &Path, config: &QuorumConfig) -> Result<Opened, QuorumError> {
         let disk = &*env.disk;
-        if !disk.exists(dir) {
-            disk.create_dir_all(dir).map_err(FileError::io(dir))?;
-            if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                disk.sync_dir(parent).map_err(FileError::io(parent))?;
-            }
-        }
+        disk.create_dir_all(dir).map_err(FileError::io(dir))?;
         let vote = vote::read(disk, dir)?;
         let snapshot = snapshot::read_newest(disk, dir)?;
         let kept_from = snapshot::kept_from(disk, dir)?;
         let log = recovery::recover(disk, dir)?;
         check_consistent(dir, vote.as_ref(), snapshot.as_ref(), &log)?;
+        recovery::settle(disk, dir, &log)?;
 
         let keep_from = Arc::new(AtomicU64::new(kept_from.unwrap_or(KEEP_ALL)));
         let grown = Arc::new(AtomicU64::new(0));
@@ -355,6 +358,7 @@ impl Opened {
             disk: env.disk.clone(),
             dir: dir.to_owned(),
             segments: log.segments.clone(),
+            segment_bytes: config.segment_bytes.min(SEGMENT_BYTES_MAX),
             keep_from: keep_from.clone(),
         })
         .map_err(FileError::io(dir))?;

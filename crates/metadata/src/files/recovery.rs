@@ -55,6 +55,25 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path) -> Result<Recovered, FileErro
     Ok(log)
 }
 
+/// Makes durable what was read. A process that was killed may have left bytes and names that the
+/// kernel knows and the disk does not; what is built on them must not outlive them.
+pub(crate) fn settle(disk: &dyn Disk, dir: &Path, log: &Recovered) -> Result<(), FileError> {
+    // A segment is begun after everything in those before it was synced.
+    if let Some(newest) = log.segments.back() {
+        let path = segment::path(dir, newest.sequence);
+        let file = disk.open(&path, OpenMode::Write).map_err(FileError::io(&path))?;
+        file.sync_data().map_err(FileError::io(&path))?;
+    }
+    disk.sync_dir(dir).map_err(FileError::io(dir))?;
+    // The folder's own name, until something in it was acknowledged.
+    if log.last().is_none()
+        && let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty())
+    {
+        disk.sync_dir(parent).map_err(FileError::io(parent))?;
+    }
+    Ok(())
+}
+
 impl Recovered {
     pub(crate) fn last(&self) -> Option<LogId> {
         self.entries.back().map(|entry| entry.log_id).or(self.purged)

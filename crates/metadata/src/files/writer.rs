@@ -19,7 +19,6 @@ use tokio::sync::oneshot;
 use super::recovery::Segment;
 use super::segment::{self, Header, Origin};
 use super::vote;
-use crate::limits::SEGMENT_BYTES_MAX;
 use crate::quorum::types::{LogId, Types, Vote};
 
 /// The answer of a job, for whoever waits.
@@ -66,6 +65,8 @@ pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) segments: VecDeque<Segment>,
+    /// When the next is begun.
+    pub(crate) segment_bytes: u64,
     /// From which index on the log is kept, or `u64::MAX` when nobody has said; see
     /// [`super::snapshot::write`].
     pub(crate) keep_from: Arc<AtomicU64>,
@@ -137,7 +138,7 @@ impl Work {
             .files
             .segments
             .back()
-            .is_none_or(|newest| newest.len.saturating_add(added) > SEGMENT_BYTES_MAX);
+            .is_none_or(|newest| newest.len.saturating_add(added) > self.files.segment_bytes);
         if full {
             self.begin(Origin::Full, previous)?;
         }

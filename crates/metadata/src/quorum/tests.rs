@@ -1,6 +1,9 @@
 //! The quorum on the machine's disk: start, submit, observe, restart, damage, and openraft's own
 //! storage suite.
 
+mod crash;
+mod faulty;
+
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,6 +16,7 @@ use crate::files::segment;
 use crate::{
     ConfigAlteration, ConfigChange, ConfigResource, Delta, NewTopic, Placement, Refusal, TopicId,
 };
+use faulty::Faulty;
 
 const NODE: NodeId = NodeId(1);
 
@@ -436,7 +440,7 @@ struct Stores;
 impl StoreBuilder<types::Types, LogStore, StateMachine, Folder> for Stores {
     async fn build(&self) -> Result<(Folder, LogStore, StateMachine), types::StorageError> {
         let folder = Folder::new("suite");
-        let opened = Opened::open(&folder.env, &folder.dir).unwrap();
+        let opened = Opened::open(&folder.env, &folder.dir, &QuorumConfig::default()).unwrap();
         Ok((folder, opened.log, opened.state_machine))
     }
 }
@@ -459,7 +463,7 @@ async fn what_a_new_leader_takes_back_stays_back() {
         log.entries.iter().map(|entry| (entry.log_id.leader_id.term, entry.log_id.index)).collect()
     };
     let recovered = || recovery::recover(&*folder.env.disk, &folder.dir).unwrap();
-    let mut opened = Opened::open(&folder.env, &folder.dir).unwrap();
+    let mut opened = Opened::open(&folder.env, &folder.dir, &QuorumConfig::default()).unwrap();
     let log = &mut opened.log;
     log.blocking_append((0..10).map(|index| blank(1, index))).await.unwrap();
     log.truncate(types::log_id(1, NODE, 6)).await.unwrap();
@@ -480,85 +484,12 @@ async fn what_a_new_leader_takes_back_stays_back() {
     opened.writer.run(|done| Job::Stop { done }).await.unwrap();
 }
 
-/// A disk whose syncs begin to fail when told to.
-#[derive(Debug)]
-struct Failing {
-    disk: Arc<dyn env::Disk>,
-    fails: Arc<std::sync::atomic::AtomicBool>,
-}
-
-#[derive(Debug)]
-struct FailingFile {
-    file: Arc<dyn env::File>,
-    fails: Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl env::File for FailingFile {
-    fn len(&self) -> std::io::Result<u64> {
-        self.file.len()
-    }
-    fn read_at(&self, bytes: &mut [u8], position: u64) -> std::io::Result<usize> {
-        self.file.read_at(bytes, position)
-    }
-    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> std::io::Result<()> {
-        self.file.write_all_at(parts, position)
-    }
-    fn sync_data(&self) -> std::io::Result<()> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(std::io::Error::other("the disk is gone"));
-        }
-        self.file.sync_data()
-    }
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
-        self.file.set_len(len)
-    }
-    fn allocate(&self, position: u64, len: u64) -> std::io::Result<()> {
-        self.file.allocate(position, len)
-    }
-    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        None
-    }
-}
-
-impl env::Disk for Failing {
-    fn open(&self, path: &Path, mode: OpenMode) -> std::io::Result<Arc<dyn env::File>> {
-        let file = self.disk.open(path, mode)?;
-        Ok(Arc::new(FailingFile { file, fails: self.fails.clone() }))
-    }
-    fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
-        self.disk.create_dir_all(path)
-    }
-    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
-        self.disk.sync_dir(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
-        self.disk.remove_file(path)
-    }
-    fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
-        self.disk.remove_dir_all(path)
-    }
-    fn read_dir(&self, path: &Path) -> std::io::Result<Vec<env::disk::DirEntry>> {
-        self.disk.read_dir(path)
-    }
-    fn exists(&self, path: &Path) -> bool {
-        self.disk.exists(path)
-    }
-    fn lock(&self, path: &Path) -> std::io::Result<env::disk::Lock> {
-        self.disk.lock(path)
-    }
-    fn space(&self, path: &Path) -> std::io::Result<env::disk::Space> {
-        self.disk.space(path)
-    }
-}
-
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_acknowledged() {
     let mut folder = Folder::new("failing");
     let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    folder.env.disk = Arc::new(Failing { disk: folder.env.disk.clone(), fails: fails.clone() });
+    folder.env.disk =
+        Arc::new(Faulty { disk: folder.env.disk.clone(), fails: fails.clone(), lies: false });
     let quorum = folder.start().await;
     quorum.submit(register()).await.unwrap();
     let before = content(&quorum);
