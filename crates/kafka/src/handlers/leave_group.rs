@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use broker::groups::{GroupReply, GroupRequest, LeaveRequest, LeavingMember};
+use broker::groups::{
+    GroupError, GroupReply, GroupRequest, LeaveRequest, LeavingMember, LeftMember,
+};
 use wire::ErrorCode;
 use wire::messages::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberResponse};
 
@@ -21,7 +23,7 @@ use crate::listener::Shared;
 const MEMBERS_SINCE: i16 = 3;
 
 pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: LeaveGroupRequest) -> Reply {
-    let members = if call.version >= MEMBERS_SINCE {
+    let members: Vec<_> = if call.version >= MEMBERS_SINCE {
         let members = request.members.into_iter().map(|member| LeavingMember {
             member_id: member.member_id.to_string(),
             instance_id: name(member.group_instance_id),
@@ -30,15 +32,19 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: LeaveGroupReques
     } else {
         vec![LeavingMember { member_id: request.member_id.to_string(), instance_id: None }]
     };
+    let named = members.clone();
     let leave = LeaveRequest { group_id: request.group_id.to_string(), members };
     let groups = shared.broker.groups().clone();
     Reply::later(async move {
-        let outcome = match groups.request(GroupRequest::Leave(leave)).await {
-            GroupReply::Leave(outcome) => outcome,
+        let (mut error, left) = match groups.request(GroupRequest::Leave(leave)).await {
+            GroupReply::Leave(Ok(left)) => (ErrorCode::None, left),
+            GroupReply::Leave(Err(GroupError::UnknownMemberId)) => {
+                // The group is not there: that is said of each member.
+                (ErrorCode::None, named.into_iter().map(unknown).collect())
+            }
+            GroupReply::Leave(Err(error)) => (error.code(), Vec::new()),
             other => unreachable!("a leave was answered with {other:?}"),
         };
-        let mut error = outcome.code();
-        let left = outcome.unwrap_or_default();
         if call.version < MEMBERS_SINCE && error == ErrorCode::None {
             error = left.first().map_or(ErrorCode::None, |member| member.error.code());
         }
@@ -54,4 +60,12 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: LeaveGroupReques
             ..LeaveGroupResponse::default()
         })
     })
+}
+
+fn unknown(member: LeavingMember) -> LeftMember {
+    LeftMember {
+        member_id: member.member_id,
+        instance_id: member.instance_id,
+        error: Some(GroupError::UnknownMemberId),
+    }
 }

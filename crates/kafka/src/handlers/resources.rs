@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 
 use broker::{AlterRefusal, AlterRequest, Broker, ConfigResource, NodeId, Refusal};
-use wire::Str;
+use wire::{ErrorCode, Str};
 
-use crate::errors::{Coded, Fault};
+use crate::errors::Fault;
 
 /// A topic.
 pub(super) const TOPIC: i8 = 2;
@@ -118,19 +118,27 @@ impl Altered {
     ) -> Vec<(i8, Str, Result<(), Fault>)> {
         let answers = broker.alter_configs(self.wishes, validate_only).await;
         for (at, answer) in self.open.into_iter().zip(answers) {
-            if let (Some((_, name, outcome)), Err(refusal)) = (self.outcomes.get_mut(at), answer) {
-                *outcome = Err(fault(name, &refusal));
+            if let (Some((resource_type, name, outcome)), Err(refusal)) =
+                (self.outcomes.get_mut(at), answer)
+            {
+                *outcome = Err(fault(*resource_type, name, &refusal));
             }
         }
         self.outcomes
     }
 }
 
-fn fault(name: &str, refusal: &AlterRefusal) -> Fault {
+fn fault(resource_type: i8, name: &str, refusal: &AlterRefusal) -> Fault {
+    let mut fault = Fault::of(refusal);
     match refusal {
         AlterRefusal::Declined(Refusal::UnknownTopic { .. }) => {
-            Fault::new(refusal.code(), format!("The topic '{name}' does not exist."))
+            fault.message = format!("The topic '{name}' does not exist.");
         }
-        _ => Fault::of(refusal),
+        // Of a broker's settings Kafka says this in another way than of a topic's.
+        AlterRefusal::Config(_) if resource_type == BROKER => {
+            fault.code = ErrorCode::InvalidRequest;
+        }
+        _ => {}
     }
+    fault
 }

@@ -183,6 +183,7 @@ async fn wrong_changes_are_refused_as_in_kafka() {
             "Node id must be an integer, but it is: x",
         ),
         (edits(BROKER, &here, &[("log.dirs", SET, Some("/elsewhere"))]), 42, ""),
+        (edits(BROKER, &here, &[("log.retention.ms", SET, Some("soon"))]), 42, ""),
         (edits(99, "x", &[retention]), 42, "Unknown resource type 99"),
         (edits(BROKER_LOGGER, &here, &[("root", SET, Some("INFO"))]), 42, ""),
         (edits(GROUP, "g", &[("consumer.session.timeout.ms", SET, Some("1"))]), 42, ""),
