@@ -120,7 +120,11 @@ impl Partition {
         let info = self.log.append_as_leader(batches, self.leader_epoch(), origin)?;
         match self.log.config().durability {
             Durability::Relaxed => self.reached(info.last.next()),
-            Durability::Fsync if self.log.durable_end() > info.last => {}
+            // A sync that somebody else asked for, such as a checkpoint, may have taken it along;
+            // that one tells nobody.
+            Durability::Fsync if self.log.durable_end() > info.last => {
+                self.reached(self.log.durable_end());
+            }
             Durability::Fsync => self.syncer.request(&self.log),
         }
         Ok(Appended { acknowledged_at: info.last.next(), info })
