@@ -36,7 +36,7 @@ impl Answer {
     /// The answer that `encoded` is, with `regions` in the places of its external pieces.
     pub(crate) fn new(encoded: wire::Encoded, regions: &[Region]) -> Answer {
         let mut pieces = SmallVec::new();
-        for piece in encoded.pieces {
+        for piece in encoded.into_pieces() {
             match piece {
                 wire::Piece::Bytes(bytes) => pieces.push(Piece::Bytes(bytes)),
                 wire::Piece::External { token, .. } => {

@@ -90,10 +90,7 @@ impl Connection {
             output: Output::new(budget),
             check: Box::pin(env::clock::sleep(FRAME_PROGRESS_PERIOD)),
             budget_returned: None,
-            watch: Watch {
-                idle_since: shared.broker.env().clock.monotonic(),
-                ..Watch::default()
-            },
+            watch: Watch { idle_since: shared.broker.env().clock.monotonic(), ..Watch::default() },
             session: Session::new(peer),
             waiting: VecDeque::new(),
             closing: None,

@@ -121,12 +121,7 @@ impl FetchSessions {
         }
     }
 
-    fn go_on(
-        &self,
-        version: i16,
-        request: FetchRequest,
-        now: Duration,
-    ) -> Result<Plan, ErrorCode> {
+    fn go_on(&self, version: i16, request: FetchRequest, now: Duration) -> Result<Plan, ErrorCode> {
         let session_id = request.session_id;
         let session = self
             .cache

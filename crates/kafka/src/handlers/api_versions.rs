@@ -45,10 +45,8 @@ pub(crate) fn respond(shared: &Shared, request: &ApiVersionsRequest) -> ApiVersi
 
 /// The answer to a version nobody knows: the range of this API alone, in the oldest form.
 pub(crate) fn unsupported() -> ApiVersionsResponse {
-    let api_keys = api_keys()
-        .into_iter()
-        .filter(|api| api.api_key == ApiKey::ApiVersions.number())
-        .collect();
+    let api_keys =
+        api_keys().into_iter().filter(|api| api.api_key == ApiKey::ApiVersions.number()).collect();
     ApiVersionsResponse {
         error_code: ErrorCode::UnsupportedVersion.number(),
         api_keys,

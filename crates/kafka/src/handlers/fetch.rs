@@ -14,9 +14,7 @@ use broker::limits::FETCH_WAIT_MAX;
 use broker::read::{Fetched, check_epoch, news, read};
 use broker::{Broker, Partition, Region, TopicId, TopicRef, error::ReadRefusal};
 use records::{LeaderEpoch, Offset};
-use wire::messages::fetch::{
-    FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
-};
+use wire::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use wire::{ErrorCode, Piece, Records};
 
 use crate::answer::{Answer, Reply};
@@ -68,8 +66,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: FetchRequest) ->
     let plan = match shared.fetch_sessions.begin(call.version, request, now) {
         Ok(plan) => plan,
         Err(error) => {
-            let response =
-                FetchResponse { error_code: error.number(), ..FetchResponse::default() };
+            let response = FetchResponse { error_code: error.number(), ..FetchResponse::default() };
             return Reply::Now(call.answer(&response));
         }
     };
@@ -108,8 +105,7 @@ async fn long_poll(
 }
 
 fn look(broker: &Broker, plan: &Plan, terms: Terms) -> Look {
-    let mut look =
-        Look { found: Vec::with_capacity(plan.wanted.len()), bytes: 0, refused: false };
+    let mut look = Look { found: Vec::with_capacity(plan.wanted.len()), bytes: 0, refused: false };
     for wanted in &plan.wanted {
         let found = look_at(broker, wanted, terms, look.bytes);
         match &found.fetched {
@@ -132,8 +128,8 @@ fn look_at(broker: &Broker, wanted: &Wanted, terms: Terms, bytes_before: usize) 
         Ok(log) => log,
         Err(error) => return Found { log: None, fetched: Err(error.into()) },
     };
-    let known = (wanted.current_leader_epoch >= 0)
-        .then_some(LeaderEpoch(wanted.current_leader_epoch));
+    let known =
+        (wanted.current_leader_epoch >= 0).then_some(LeaderEpoch(wanted.current_leader_epoch));
     let left = terms.bytes_max.saturating_sub(bytes_before);
     let bytes_max = usize::try_from(wanted.bytes_max).unwrap_or_default().min(left);
     let fetched = check_epoch(&log, known)
@@ -168,9 +164,7 @@ fn answer(call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
             continue;
         }
         match responses.last_mut() {
-            Some(last)
-                if last.topic == wanted.topic.name && last.topic_id == wanted.topic.id =>
-            {
+            Some(last) if last.topic == wanted.topic.name && last.topic_id == wanted.topic.id => {
                 last.partitions.push(data);
             }
             _ => responses.push(FetchableTopicResponse {

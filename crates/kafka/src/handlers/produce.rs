@@ -106,8 +106,9 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
         topic.name = topic.name.detach();
     }
     Reply::passing(async move {
-        let _ = env::clock::timeout(wait.min(PRODUCE_WAIT_MAX), settle(&mut pending, &mut response))
-            .await;
+        let _ =
+            env::clock::timeout(wait.min(PRODUCE_WAIT_MAX), settle(&mut pending, &mut response))
+                .await;
         for late in &pending {
             set_error(&mut response, late, ErrorCode::RequestTimedOut);
         }

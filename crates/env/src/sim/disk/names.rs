@@ -33,6 +33,31 @@ impl NameChange {
     }
 }
 
+impl NameChange {
+    fn is_inside(&self, folder: &Path) -> bool {
+        let inside = |path: &PathBuf| path != folder && path.starts_with(folder);
+        match self {
+            NameChange::Create(path, _) | NameChange::Remove(path) => inside(path),
+            NameChange::Rename(from, to) => inside(from) && inside(to),
+        }
+    }
+
+    fn move_inside(&mut self, from: &Path, to: &Path) {
+        let moved = |path: &mut PathBuf| {
+            if let Ok(inside) = path.strip_prefix(from) {
+                *path = to.join(inside);
+            }
+        };
+        match self {
+            NameChange::Create(path, _) | NameChange::Remove(path) => moved(path),
+            NameChange::Rename(before, after) => {
+                moved(before);
+                moved(after);
+            }
+        }
+    }
+}
+
 type Table = BTreeMap<PathBuf, Entry>;
 
 /// All names.
@@ -90,6 +115,18 @@ impl Names {
 
     pub fn apply(&mut self, name_change: NameChange) {
         change(&mut self.now, &name_change);
+        // What is unsynced inside a folder goes where the folder goes.
+        match &name_change {
+            NameChange::Remove(folder) => {
+                self.unsynced.retain(|change| !change.is_inside(folder));
+            }
+            NameChange::Rename(from, to) => {
+                for change in self.unsynced.iter_mut().filter(|change| change.is_inside(from)) {
+                    change.move_inside(from, to);
+                }
+            }
+            NameChange::Create(..) => {}
+        }
         self.unsynced.push(name_change);
     }
 
