@@ -156,6 +156,8 @@ struct Logs {
     /// Of logs that are not open: as the files say or as they were when they were closed.
     marks: BTreeMap<Key, Mark>,
     opening: BTreeSet<Key>,
+    /// Partitions that the checkpoint files name, deleted ones too until they are written anew.
+    written: BTreeSet<Key>,
     /// Logs that were closed in order since the folder was opened.
     closed: BTreeSet<Key>,
     /// Logs opened since, which the mark of an orderly end says nothing about any more.
@@ -206,7 +208,7 @@ impl LogDir {
         let disk = &*env.disk;
         let meta = path.join(META);
         let known = check_ours(disk, path)?;
-        disk.create_dir_all(path).map_err(|source| unwritable(path, source))?;
+        create_durably(disk, path).map_err(|source| unwritable(path, source))?;
         let lock = disk.lock(&path.join(LOCK)).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => unwritable(path, source),
@@ -230,14 +232,19 @@ impl LogDir {
         if clean {
             // From here on the logs may change.
             files::remove(disk, &path.join(CLEAN))?;
-            files::sync_dir(disk, path)?;
         }
+        // What was just read must not be taken back by the next crash.
+        files::sync_dir(disk, path)?;
         remove_doomed(disk, path)?;
         let shared = Shared {
             env: env.clone(),
             path: path.to_owned(),
             files: Mutex::new(()),
-            logs: Mutex::new(Logs { marks, ..Logs::default() }),
+            logs: Mutex::new(Logs {
+                written: marks.keys().cloned().collect(),
+                marks,
+                ..Logs::default()
+            }),
         };
         Ok(LogDir {
             identity,
@@ -325,8 +332,8 @@ impl LogDir {
         clean: bool,
     ) -> Result<Arc<Log>, LogError> {
         let mut mark = mark.unwrap_or_default();
-        let marked = mark.recovery_point > Offset::ZERO || mark.log_start > Offset::ZERO;
-        if marked && !self.shared.env.disk.exists(dir) {
+        let written = self.shared.logs.lock().written.contains(key);
+        if written && !self.shared.env.disk.exists(dir) {
             // Marks of a deleted partition of the same name must not be held against the new one
             // after a crash.
             self.shared.logs.lock().marks.remove(key);
@@ -504,12 +511,28 @@ impl Marks for Shared {
         let starts = checkpoint::encode(starts.map(|(key, mark)| (key, mark.log_start)));
         files::replace(disk, &self.path.join(LOG_STARTS), starts.as_bytes())?;
         let points = checkpoint::encode(marks.iter().map(|(key, mark)| (key, mark.recovery_point)));
-        files::replace(disk, &self.path.join(RECOVERY_POINTS), points.as_bytes())
+        files::replace(disk, &self.path.join(RECOVERY_POINTS), points.as_bytes())?;
+        self.logs.lock().written = marks.into_keys().collect();
+        Ok(())
     }
 }
 
 fn unwritable(path: &Path, source: io::Error) -> LogDirError {
     LogDirError::Unwritable { path: path.to_owned(), source }
+}
+
+/// Creates a folder and those above it so that a crash does not take them back.
+fn create_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !disk.exists(folder))
+        .collect();
+    disk.create_dir_all(path)?;
+    for parent in missing.iter().rev().filter_map(|folder| folder.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        disk.sync_dir(parent)?;
+    }
+    Ok(())
 }
 
 /// Whether the folder is ours (`Some`) or may become so (`None`).

@@ -70,12 +70,13 @@ impl Log {
                 break;
             }
             let known = segment.max_timestamp(&*self.env.disk, &self.warm)?;
-            let usable = known.filter(|max| max.offset < end && max.offset >= log_start);
-            let max = match (known, usable) {
-                (None, _) => None,
-                (Some(_), Some(max)) => Some(max),
-                // The greatest is not visible yet, or not any more: the headers say what else is.
-                (Some(_), None) => self.max_before(segment, log_start, end)?,
+            let max = match known {
+                Some(max) if max.offset < end && segment.base >= log_start => Some(max),
+                // The greatest may not be visible yet, or not any more: the headers say what is.
+                Some(_) if segment.extent().next > log_start => {
+                    self.max_between(segment, log_start, end)?
+                }
+                Some(_) | None => None,
             };
             if let Some(max) = max
                 && best.as_ref().is_none_or(|(known, _)| max.timestamp > known.timestamp)
@@ -88,13 +89,14 @@ impl Log {
             &segment,
             log_start,
             end,
-            |header| header.max_timestamp == max.timestamp,
+            |header| header.max_timestamp >= max.timestamp,
             |timestamp| timestamp == max.timestamp,
-            max.timestamp,
+            // The time index knows nothing of a greater timestamp before the log start.
+            if segment.base >= log_start { max.timestamp } else { Timestamp::NONE },
         )
     }
 
-    fn max_before(
+    fn max_between(
         &self,
         segment: &Segment,
         log_start: Offset,
@@ -103,15 +105,27 @@ impl Log {
         let file = segment.file(&*self.env.disk, &self.warm)?;
         let mut walk = HeaderWalk::new(&*file, 0, segment.extent().size);
         let mut best: Option<MaxTimestamp> = None;
-        while let Some((_, header)) =
+        while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), segment.base))?
         {
             if header.last_offset() >= end {
                 break;
             }
-            let timestamp = header.max_timestamp;
-            let greater = best.is_none_or(|best| timestamp > best.timestamp);
-            if header.last_offset() >= log_start && timestamp.is_some() && greater {
+            if header.last_offset() < log_start {
+                continue;
+            }
+            let mut timestamp = header.max_timestamp;
+            if header.base_offset < log_start {
+                // The log starts inside this batch, and its greatest may lie before.
+                timestamp = Timestamp::NONE;
+                self.first_in_batch(segment, &*file, position, &header, |offset, time| {
+                    if offset >= log_start {
+                        timestamp = timestamp.max(time);
+                    }
+                    false
+                })?;
+            }
+            if timestamp.is_some() && best.is_none_or(|best| timestamp > best.timestamp) {
                 best = Some(MaxTimestamp { timestamp, offset: header.last_offset() });
             }
         }
@@ -162,7 +176,7 @@ impl Log {
         file: &dyn File,
         position: u32,
         header: &BatchHeader,
-        wanted: impl Fn(Offset, Timestamp) -> bool,
+        mut wanted: impl FnMut(Offset, Timestamp) -> bool,
     ) -> Result<Option<TimedOffset>, LogError> {
         let damaged = |what: String| LogError::Damaged {
             path: segment.path(),

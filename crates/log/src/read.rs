@@ -115,14 +115,13 @@ impl Log {
             let found = self
                 .read_segment(segment, slice.next, end, left, first && at_least_one)
                 .map_err(|error| self.gone(from, error))?;
-            let Some(part) = found else { continue };
+            let Some((part, to_its_end)) = found else { continue };
             if first && !part.regions.is_empty() {
                 slice.start = part.start;
             }
-            let stopped = part.regions.is_empty();
             slice.regions.extend(part.regions);
             slice.next = slice.next.max(part.next);
-            if stopped {
+            if !to_its_end {
                 break;
             }
         }
@@ -138,7 +137,8 @@ impl Log {
         ReadError::Storage(error)
     }
 
-    /// The part of one segment; `None` when it holds nothing at or after `from`.
+    /// The part of one segment and whether it goes to the segment's end; `None` when the segment
+    /// holds nothing at or after `from`.
     fn read_segment(
         &self,
         segment: &Segment,
@@ -146,7 +146,7 @@ impl Log {
         end: Offset,
         bytes_max: usize,
         at_least_one: bool,
-    ) -> Result<Option<Slice>, LogError> {
+    ) -> Result<Option<(Slice, bool)>, LogError> {
         let extent = segment.extent();
         if extent.size == 0 || extent.next <= from {
             return Ok(None);
@@ -158,11 +158,11 @@ impl Log {
         let stop = self.stop(segment, &*file, extent, position, end, bytes_max, at_least_one)?;
         let Extent { size: stop, next } = stop;
         if stop == position {
-            return Ok(Some(Slice::empty(from)));
+            return Ok(Some((Slice::empty(from), false)));
         }
         let len = usize::try_from(stop - position).unwrap_or(0);
         let regions = vec![Region { file, position: u64::from(position), len }];
-        Ok(Some(Slice { start, next, regions }))
+        Ok(Some((Slice { start, next, regions }, stop == extent.size)))
     }
 
     /// Where the first batch begins that ends at or after `from`, and its base offset.

@@ -89,6 +89,7 @@ impl Log {
             expiration_ms: config.producer_id_expiration_ms,
             clean: state.clean,
             recovery_point: state.recovery_point,
+            has_marks: state.marks.is_some(),
             pending: Vec::new(),
             synced: Vec::new(),
             names_changed: false,
@@ -130,9 +131,10 @@ impl Log {
             unsynced: std::mem::take(&mut opening.synced),
             unsynced_small: metadata_file.into_iter().collect(),
             pending: std::mem::take(&mut opening.pending),
-            names_dirty: created || opening.names_changed,
-            folder_dirty: created,
-            epochs_dirty: epochs_changed,
+            // A process that was killed may have left names and small files that were not synced.
+            names_dirty: created || opening.names_changed || !state.clean,
+            folder_dirty: created || !state.clean,
+            epochs_dirty: epochs_changed || !state.clean,
             reserved: 0,
             first_timestamp,
             opened_ms: env.clock.wall_ms(),
@@ -176,6 +178,7 @@ struct Opening<'a> {
     expiration_ms: u64,
     clean: bool,
     recovery_point: Offset,
+    has_marks: bool,
     /// Indexes of sealed segments that were not durable.
     pending: Vec<Pending>,
     /// Files whose content may not be durable.
@@ -203,7 +206,11 @@ impl Opening<'_> {
                 .read(&path, SMALL_FILE_MAX)
                 .map_err(|error| LogError::io(&path, "read", error))?;
             match parse_metadata(&bytes) {
-                Some(found) if found == topic_id => return Ok(None),
+                Some(found) if found == topic_id && self.clean => return Ok(None),
+                Some(found) if found == topic_id => {
+                    let file = self.disk().open(&path, OpenMode::Write);
+                    return file.map(Some).map_err(|error| LogError::io(&path, "open", error));
+                }
                 Some(found) => {
                     return Err(LogError::TopicIdMismatch {
                         path: self.dir.to_owned(),
@@ -258,7 +265,32 @@ impl Opening<'_> {
         for gone in found.drain(..keep) {
             self.remove_segment(gone.base)?;
         }
+        self.check_front(&mut found, log_start)?;
         Ok(found)
+    }
+
+    /// The log start is written down before a segment is deleted, so a log that begins after it has
+    /// lost segments: to a crash before anything was durable, or to damage.
+    fn check_front(&mut self, found: &mut Vec<Found>, log_start: Offset) -> Result<(), LogError> {
+        let Some(first) = found.first().filter(|first| first.base > log_start) else {
+            return Ok(());
+        };
+        if !self.has_marks {
+            return Ok(());
+        }
+        if self.clean || self.recovery_point > log_start {
+            return Err(LogError::Damaged {
+                path: first.path.clone(),
+                position: 0,
+                offset: log_start,
+                what: "the segments before it are missing".to_owned(),
+            });
+        }
+        self.cut = true;
+        for gone in std::mem::take(found) {
+            self.remove_segment(gone.base)?;
+        }
+        Ok(())
     }
 
     fn remove_segment(&mut self, base: Offset) -> Result<(), LogError> {
@@ -281,8 +313,9 @@ impl Opening<'_> {
             }
             let next_base = bases.get(at + 1).copied();
             if let Some(next) = next_base
-                && (self.clean || next <= self.recovery_point)
+                && (self.clean || next < self.recovery_point)
             {
+                // A sync went past its end, so its indexes were written and synced as well.
                 let extent = Extent { size: segment.size, next };
                 segments.push(Arc::new(Segment::sealed(segment.path, segment.base, extent)));
                 open = None;

@@ -24,7 +24,7 @@ const SNAPSHOT_MAX: u64 = 64 << 20;
 
 impl Log {
     /// Cuts the log so that it ends at `to`, or before it where `to` is inside a batch. A log that
-    /// ends there already is left alone.
+    /// ends there already is left alone; one that would end before it starts is not cut.
     pub fn truncate_to(&self, to: Offset) -> Result<(), LogError> {
         let _one_at_a_time = self.syncing.lock();
         self.check_open()?;
@@ -38,8 +38,10 @@ impl Log {
         // Nothing is left for a later sync to write about segments that go now.
         self.sync_locked()?;
         let mut writer = self.writer.lock();
-        let result = self.cut(&mut writer, to);
-        self.fencing(result)
+        match self.cut(&mut writer, to) {
+            Err(error @ LogError::OutOfRange { .. }) => Err(error),
+            result => self.fencing(result),
+        }
     }
 
     fn cut(&self, writer: &mut Writer, to: Offset) -> Result<(), LogError> {
@@ -53,15 +55,24 @@ impl Log {
         let extent = kept.extent();
         let (position, end) =
             self.find(kept, &*file, extent, to)?.unwrap_or((extent.size, extent.next));
+        let log_start = self.log_start();
+        if end < log_start {
+            return Err(LogError::OutOfRange { offset: end, log_start, log_end: self.log_end() });
+        }
         let index = kept.with_index(disk, &self.warm, Index::clone)?;
 
         self.durable_end.fetch_min(end.0, Ordering::AcqRel);
         self.log_end.store(end.0, Ordering::Release);
-        if end < self.log_start() {
-            // The batch that holds `to` also holds the log start.
-            self.log_start.store(end.0, Ordering::Release);
-        }
         self.persist_marks()?;
+        let mut epochs = self.epochs.write();
+        if epochs.truncate_from_end(end) {
+            let text = epochs.encode();
+            drop(epochs);
+            // An epoch that is cut must not be found again at an offset that gets another one.
+            files::replace(disk, &self.dir.join(names::EPOCHS), text.as_bytes())?;
+        } else {
+            drop(epochs);
+        }
 
         for segment in later.iter().rev() {
             for kind in [names::LOG, names::INDEX, names::TIME_INDEX] {
@@ -96,7 +107,6 @@ impl Log {
         writer.active = active;
         writer.file = file;
         writer.reserved = 0;
-        writer.epochs_dirty |= self.epochs.write().truncate_from_end(end);
         self.segments.store(Arc::new(left));
         Ok(())
     }
