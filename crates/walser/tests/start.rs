@@ -109,6 +109,7 @@ fn a_taken_port_is_named_and_nothing_is_touched() {
     ]);
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.err.contains(&format!("127.0.0.1:{port}")), "{refused:?}");
+    assert!(refused.err.contains("--set listeners="), "{refused:?}");
     assert!(!disk().exists(&data), "the folder was made though the start failed");
 
     let mut command = walser();

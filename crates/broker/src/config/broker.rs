@@ -299,7 +299,7 @@ pub(super) fn topic_default(
 }
 
 /// A number in another unit; negative numbers stand for "no limit" and stay.
-pub(super) fn scaled(value: &str, factor: i64) -> String {
+fn scaled(value: &str, factor: i64) -> String {
     match value.parse::<i64>() {
         Ok(number) if factor != 1 && number >= 0 => number.saturating_mul(factor).to_string(),
         _ => value.to_owned(),

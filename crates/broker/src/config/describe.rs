@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::broker::{BrokerConfig, scaled, topic_default};
+use super::broker::{BrokerConfig, topic_default};
 use super::error::At;
 use super::key::{self, ConfigKey, Scope, Update, ValueType};
 use super::source::Source;
@@ -37,7 +37,7 @@ pub struct DescribedConfig {
 pub struct DescribedSynonym {
     /// The key that was set.
     pub name: &'static str,
-    /// Its value in its normal form; `None` when it must not be shown.
+    /// Its value in its normal form and the unit of its own name; `None` when it must not be shown.
     pub value: Option<String>,
     /// Where it was set.
     pub source: Source,
@@ -120,10 +120,7 @@ impl BrokerConfig {
             .collect();
         for synonym in key.synonyms {
             let Some(broker_key) = key::lookup(Scope::Broker, synonym.name) else { continue };
-            synonyms.extend(self.synonyms_of(broker_key).into_iter().map(|mut found| {
-                found.value = found.value.map(|value| scaled(&value, synonym.factor));
-                found
-            }));
+            synonyms.extend(self.synonyms_of(broker_key));
         }
         // The stable sort keeps the order of the keys and puts what was set before what was not.
         synonyms.sort_by_key(|synonym| synonym.source == Source::Default);

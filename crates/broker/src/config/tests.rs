@@ -364,8 +364,8 @@ fn topics_are_described_with_their_sources() {
         synonyms,
         [
             ("retention.ms", Some("5"), 1),
-            ("log.retention.hours", Some("3600000"), 4),
-            ("log.retention.hours", Some("604800000"), 5),
+            ("log.retention.hours", Some("1"), 4),
+            ("log.retention.hours", Some("168"), 5),
         ]
     );
     let found = topic_described(&config, &[], "retention.ms");

@@ -21,10 +21,12 @@ use crate::output::{self, thousands};
 
 /// The longest line; the broker's own limit on a record is far below it.
 const LINE_BYTES_MAX: u64 = 32 << 20;
-/// Lines read ahead of what is sent.
-const LINES_AHEAD: usize = 4096;
-/// Records that wait for their acknowledgement to be counted.
-const DELIVERIES_AHEAD: usize = 1 << 16;
+/// Lines travel from the reading thread in chunks: a hand-over for each costs more than sending it.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Chunks read ahead of what is sent.
+const CHUNKS_AHEAD: usize = 4;
+/// Chunks whose acknowledgements are still to be counted.
+const DELIVERIES_AHEAD: usize = 256;
 /// Input that is done sooner shows no progress.
 const SILENT_FOR: Duration = Duration::from_millis(500);
 
@@ -53,35 +55,34 @@ pub(crate) async fn run(args: &ProduceArgs) -> Result<(), Failure> {
 
     let (deliver, deliveries) = mpsc::channel(DELIVERIES_AHEAD);
     let counting = tokio::spawn(count(deliveries));
-    let mut lines = read_lines();
+    let mut chunks = read_lines();
     let mut progress = Progress::new(args, clock.monotonic());
     let mut sent = 0_u64;
     let mut bytes = 0_u64;
     let mut problem = None;
     let mut signals = StopSignals::listen()?;
-    loop {
-        let line = tokio::select! {
-            line = lines.recv() => line,
+    while problem.is_none() {
+        let lines = tokio::select! {
+            lines = chunks.recv() => lines,
             () = signals.asked() => None,
         };
-        let Some(line) = line else { break };
-        let outcome = async {
-            let line = line?;
+        let Some(lines) = lines else { break };
+        let mut sending = Vec::with_capacity(lines.lines.len());
+        for line in lines.lines {
             bytes += line.len() as u64 + 1;
-            let record = record(args, line).map_err(|what| {
-                Failure::usage(format!("line {} is no record: {what}", sent + 1))
-            })?;
-            let delivery = producer.send(record).await?;
-            // Fails only when counting has stopped, which is noticed below.
-            Ok::<bool, Failure>(deliver.send(delivery).await.is_ok())
-        };
-        match outcome.await {
-            Ok(true) => sent += 1,
-            Ok(false) => break,
-            Err(failure) => {
-                problem = Some(failure);
-                break;
+            match send(args, &producer, line, sent + 1).await {
+                Ok(delivery) => sending.push(delivery),
+                Err(failure) => {
+                    problem = Some(failure);
+                    break;
+                }
             }
+            sent += 1;
+        }
+        problem = problem.or(lines.failure);
+        // Counting ends at the first failure, and so does sending.
+        if deliver.send(sending).await.is_err() {
+            break;
         }
         progress.at(clock.monotonic(), bytes, sent);
     }
@@ -113,15 +114,28 @@ pub(crate) async fn run(args: &ProduceArgs) -> Result<(), Failure> {
 }
 
 /// Counts what is acknowledged, until the first failure.
-async fn count(mut deliveries: mpsc::Receiver<Delivery>) -> (u64, Option<ClientError>) {
+async fn count(mut sent: mpsc::Receiver<Vec<Delivery>>) -> (u64, Option<ClientError>) {
     let mut delivered = 0;
-    while let Some(delivery) = deliveries.recv().await {
-        match delivery.wait().await {
-            Ok(_) => delivered += 1,
-            Err(error) => return (delivered, Some(error)),
+    while let Some(deliveries) = sent.recv().await {
+        for delivery in deliveries {
+            match delivery.wait().await {
+                Ok(_) => delivered += 1,
+                Err(error) => return (delivered, Some(error)),
+            }
         }
     }
     (delivered, None)
+}
+
+async fn send(
+    args: &ProduceArgs,
+    producer: &Producer,
+    line: Vec<u8>,
+    number: u64,
+) -> Result<Delivery, Failure> {
+    let record = record(args, line)
+        .map_err(|what| Failure::usage(format!("line {number} is no record: {what}")))?;
+    Ok(producer.send(record).await?)
 }
 
 fn record(args: &ProduceArgs, line: Vec<u8>) -> Result<NewRecord, String> {
@@ -148,36 +162,61 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// Lines of standard input without their ends, from a thread of their own: reading waits.
-fn read_lines() -> mpsc::Receiver<Result<Vec<u8>, Failure>> {
-    let (give, lines) = mpsc::channel(LINES_AHEAD);
+/// Lines without their ends, and what ended the reading if that was not the end of the input.
+#[derive(Default)]
+struct Chunk {
+    lines: Vec<Vec<u8>>,
+    failure: Option<Failure>,
+}
+
+/// Lines of standard input, from a thread of their own: reading waits.
+fn read_lines() -> mpsc::Receiver<Chunk> {
+    let (give, chunks) = mpsc::channel(CHUNKS_AHEAD);
     std::thread::spawn(move || {
-        let mut input = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+        let mut input = BufReader::with_capacity(CHUNK_BYTES, std::io::stdin().lock());
         loop {
-            let mut line = Vec::new();
-            let read = input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
-            let line = match read {
-                Ok(0) => return,
-                Ok(_) if line.last() == Some(&b'\n') => {
-                    line.pop();
-                    if line.last() == Some(&b'\r') {
-                        line.pop();
-                    }
-                    Ok(line)
-                }
-                Ok(_) if line.len() as u64 == LINE_BYTES_MAX => Err(Failure::usage(format!(
-                    "a line is longer than {LINE_BYTES_MAX} bytes; is the input text?"
-                ))),
-                Ok(_) => Ok(line),
-                Err(error) => Err(Failure::failed(format!("cannot read standard input: {error}"))),
-            };
-            let is_last = line.is_err();
-            if give.blocking_send(line).is_err() || is_last {
+            let (chunk, is_last) = read_chunk(&mut input);
+            if give.blocking_send(chunk).is_err() || is_last {
                 return;
             }
         }
     });
-    lines
+    chunks
+}
+
+/// As many lines as are there, at least one; waits for no more than that.
+fn read_chunk(input: &mut BufReader<impl Read>) -> (Chunk, bool) {
+    let mut chunk = Chunk::default();
+    let mut bytes = 0;
+    loop {
+        let mut line = Vec::new();
+        match input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+            Ok(0) => return (chunk, true),
+            Ok(read) => {
+                bytes += read;
+                if line.last() == Some(&b'\n') {
+                    line.pop();
+                    if line.last() == Some(&b'\r') {
+                        line.pop();
+                    }
+                } else if read as u64 == LINE_BYTES_MAX {
+                    chunk.failure = Some(Failure::usage(format!(
+                        "a line is longer than {LINE_BYTES_MAX} bytes; is the input text?"
+                    )));
+                    return (chunk, true);
+                }
+                chunk.lines.push(line);
+            }
+            Err(error) => {
+                let line = format!("cannot read standard input: {error}");
+                chunk.failure = Some(Failure::failed(line));
+                return (chunk, true);
+            }
+        }
+        if bytes >= CHUNK_BYTES || input.buffer().is_empty() {
+            return (chunk, false);
+        }
+    }
 }
 
 /// A bar on standard error for long input, only where a person sees it.
@@ -200,9 +239,7 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| new_bar(input_len()));
         bar.set_position(bytes);
-        if records.is_multiple_of(256) {
-            bar.set_message(format!("{} records", thousands(records)));
-        }
+        bar.set_message(format!("{} records", thousands(records)));
     }
 
     fn finish(&self) {
@@ -229,4 +266,41 @@ fn new_bar(len: Option<u64>) -> ProgressBar {
 fn input_len() -> Option<u64> {
     let file = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
     file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::{CHUNK_BYTES, LINE_BYTES_MAX, read_chunk};
+
+    fn lines(input: &[u8]) -> (Vec<String>, Option<String>) {
+        let mut input = BufReader::with_capacity(CHUNK_BYTES, input);
+        let mut all = Vec::new();
+        loop {
+            let (chunk, is_last) = read_chunk(&mut input);
+            all.extend(chunk.lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()));
+            if is_last {
+                return (all, chunk.failure.map(|failure| failure.lines.concat()));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_lose_their_ends_only() {
+        assert_eq!(lines(b""), (vec![], None));
+        let expected = ["a", "", " b\rc ", "d"].map(str::to_owned).to_vec();
+        assert_eq!(lines(b"a\n\n b\rc \r\nd"), (expected, None));
+        let many: Vec<String> = (0..50_000).map(|n| n.to_string()).collect();
+        assert_eq!(lines((many.join("\n") + "\n").as_bytes()), (many, None));
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let mut input = b"good\n".to_vec();
+        input.resize(input.len() + usize::try_from(LINE_BYTES_MAX).unwrap() + 1, b'x');
+        let (found, failure) = lines(&input);
+        assert_eq!(found, ["good"]);
+        assert!(failure.is_some_and(|line| line.contains("is longer than")));
+    }
 }

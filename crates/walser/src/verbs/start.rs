@@ -23,7 +23,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
         let data = config.log_dir.clone();
         // Before the broker is ready, so that no stop from then on is an unclean one.
         let signals = StopSignals::listen()?;
-        let running = serve::serve(config).await?;
+        let running = serve::serve(config).await.map_err(|error| advise(error.into()))?;
         let took = env.clock.monotonic().saturating_sub(began);
         output::print(&format!(
             "walser {} is ready after {} ms\n{}",
@@ -35,6 +35,16 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
         output::print(&format!("next       {program} topic create hello{bootstrap}\n"))?;
         until_stopped(running, signals).await
     })
+}
+
+/// What to do about a start that did not work, in terms of this command.
+fn advise(failure: Failure) -> Failure {
+    if failure.meaning != ExitMeaning::AddressTaken {
+        return failure;
+    }
+    let advice = "stop it, or listen elsewhere with --set listeners=PLAINTEXT://127.0.0.1:PORT";
+    let lines = failure.lines.into_iter().map(|line| format!("{line}; {advice}")).collect();
+    Failure { lines, ..failure }
 }
 
 /// Serves until the process is asked to stop, then stops cleanly.
