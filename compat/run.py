@@ -88,6 +88,13 @@ def main():
     say(f"clients ready ({time.monotonic() - began:.1f} s)")
     if chosen.install_only:
         return 0
+    with install.alone("compat"):
+        return test(chosen, clients, flows)
+
+
+def test(chosen, clients, flows):
+    """One run on a broker."""
+    began = time.monotonic()
 
     if chosen.bootstrap:
         broker = brokers.Elsewhere(chosen.bootstrap)

@@ -6,6 +6,8 @@ installed raises `CannotInstall`, so that a missing client fails the run and is 
 Does not: run clients, or write anything outside `.tools/` except Debian packages through apt-get.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -32,6 +34,19 @@ APT_LOCK = threading.Lock()
 
 class CannotInstall(Exception):
     """Something a client needs could not be had; says what and what was tried."""
+
+
+@contextlib.contextmanager
+def alone(what):
+    """Holds `.tools/WHAT.lock`: two runs in one checkout would pull each other's folders away."""
+    TOOLS.mkdir(exist_ok=True)
+    with open(TOOLS / f"{what}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"    waiting for another `{what}` in this checkout to end", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run(what, command, cwd=None, env=None):
@@ -207,9 +222,10 @@ def everything(clients, with_kafka_broker=False):
             failures.append(CannotInstall(str(error)))
 
     threads = [threading.Thread(target=guarded, args=(step,)) for step in steps]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with alone("install"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]
