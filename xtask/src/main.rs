@@ -2,9 +2,11 @@
 //!
 //! One module a verb; a verb is listed in [`VERBS`] and nowhere else. Does not parse a verb's own arguments.
 
+mod ci;
 mod compat;
 mod crash;
 mod python;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -16,6 +18,12 @@ struct Verb {
 }
 
 const VERBS: &[Verb] = &[
+    Verb { name: "ci", about: "everything a change must pass", run: ci::run },
+    Verb {
+        name: "tidy",
+        about: "layers, file headers, README and ARCHITECTURE against the code",
+        run: tidy::run,
+    },
     Verb {
         name: "compat",
         about: "real clients against the release binary; writes docs/compatibility.md",

@@ -55,7 +55,9 @@ fn names_that_do_not_exist_are_found() {
     let files = ["crates/log/src/log.rs".to_owned()];
     let sources = [("crates/log/src/log.rs".to_owned(), "pub struct Log {}".to_owned())];
     let check = |text: &str| architecture(text, &files, &sources);
-    assert!(check("`crates/log/src/log.rs` `crates/log` `log.rs` `Log` `Log::read` `acks`").is_empty());
+    assert!(
+        check("`crates/log/src/log.rs` `crates/log` `log.rs` `Log` `Log::read` `acks`").is_empty()
+    );
     assert_eq!(check("`crates/log/src/gone.rs`").len(), 1);
     assert_eq!(check("`gone.rs`").len(), 1);
     assert_eq!(check("`Gone`").len(), 1);

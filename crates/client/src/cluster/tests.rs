@@ -1,3 +1,5 @@
+//! The metadata cache and leader look-up against a scripted node.
+
 use wire::ApiKey;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Negotiation, pipelining and deadlines against a scripted node.
+
 use std::time::Duration;
 
 use bytes::Bytes;

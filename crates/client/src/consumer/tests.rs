@@ -1,3 +1,5 @@
+//! Positions, resets and long polls against a scripted node.
+
 use records::{BatchBuilder, Codec, EndTxnMarker, ProducerEpoch, ProducerId};
 use wire::ApiKey;
 use wire::messages::fetch::AbortedTransaction;

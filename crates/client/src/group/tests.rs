@@ -1,3 +1,5 @@
+//! Joining, rebalancing and committing against a scripted coordinator.
+
 use records::{BatchBuilder, Codec, Timestamp};
 use wire::{ApiKey, ErrorCode};
 

@@ -1,3 +1,5 @@
+//! Batching, retries and idempotence against a scripted leader.
+
 use std::collections::BTreeSet;
 
 use records::{Batch, Timestamp};

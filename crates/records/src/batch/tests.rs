@@ -1,3 +1,5 @@
+//! Batch views over good, damaged, truncated and arbitrary bytes.
+
 use super::*;
 use crate::BatchBuilder;
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! What is built can be read, here and by the Java client.
+
 use super::*;
 use crate::{Batch, Records, check_records, recompress};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Every codec both ways, other writers' frames, and bombs against the cap.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Patched headers keep the checksum right and touch nothing else.
+
 use super::*;
 use crate::{BatchBuilder, Codec, ProducerEpoch, ProducerId};
 

@@ -1,3 +1,5 @@
+//! Walking records that are good, damaged or arbitrary.
+
 use super::*;
 use crate::{Batch, BatchBuilder, Codec};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Numbers of every length both ways, and endless ones.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,0 +1,71 @@
+//! `cargo xtask ci`: everything a change must pass, in the order in which it fails soonest.
+//!
+//! A person runs exactly what CI runs. `--after-tests` leaves out the workspace's tests, for
+//! `.ci/run`, which has run README's test command already.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{compat, crash, tidy};
+
+const HELP: &str = "cargo xtask ci [--after-tests]
+
+fmt, tidy, clippy, tests, differential tests, quickstart, real clients, kill -9 under load.
+  --after-tests  the workspace's tests were run already
+";
+
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let mut after_tests = false;
+    for argument in arguments {
+        match argument.as_str() {
+            "--after-tests" => after_tests = true,
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            other => bail!("unknown argument {other}\n\n{HELP}"),
+        }
+    }
+    let start = Instant::now();
+    let step = |name: &str| println!("== {name} (after {} s)", start.elapsed().as_secs());
+
+    step("fmt");
+    cargo(&["fmt", "--all", "--check"])?;
+    step("tidy");
+    tidy::check(&tidy::root()?)?;
+    step("clippy");
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    if !after_tests {
+        step("tests");
+        cargo(&["test", "--workspace"])?;
+    }
+    step("differential tests");
+    cargo(&["test", "--manifest-path", "compat/differential/Cargo.toml"])?;
+    step("real clients");
+    succeeded("compat", compat::run(&["--check".to_owned()])?)?;
+    step("kill -9");
+    succeeded("crash", crash::run(&[])?)?;
+    println!("== all passed after {} s", start.elapsed().as_secs());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("cargo")
+        .args(arguments)
+        .current_dir(tidy::root()?)
+        .status()
+        .context("cargo cannot be started")?;
+    if !status.success() {
+        bail!("cargo {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
+
+fn succeeded(name: &str, code: ExitCode) -> Result<()> {
+    if code != ExitCode::SUCCESS {
+        bail!("{name} failed");
+    }
+    Ok(())
+}
