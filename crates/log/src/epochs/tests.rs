@@ -1,3 +1,5 @@
+//! Epochs against hand-made histories.
+
 use super::*;
 
 fn epochs(entries: &[(i32, i64)]) -> Epochs {

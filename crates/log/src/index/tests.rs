@@ -1,3 +1,5 @@
+//! Sparse look-ups, and the files' bytes.
+
 use super::*;
 
 fn sample() -> Index {

@@ -1,3 +1,5 @@
+//! One log on a simulated disk: append, read, roll, sync, close.
+
 use std::io;
 
 use records::{BatchBuilder, Codec, Timestamp, batches};

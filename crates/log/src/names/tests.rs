@@ -1,3 +1,5 @@
+//! File and folder names both ways.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Duplicates, gaps, epochs and expiry of idempotent producers.
+
 use records::{BatchBuilder, Codec};
 
 use super::*;

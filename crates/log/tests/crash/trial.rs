@@ -248,7 +248,11 @@ impl Trial {
             // The page cache survives the process, so every append that returned does.
             self.model.acknowledged = self.model.end().min(self.cutting.unwrap_or(Offset::MAX));
         }
-        self.cutting = None;
+        // A truncation that was not finished may be taken back as long as nothing follows it.
+        let again = match self.cutting.take() {
+            Some(_) => CrashLoss::Nothing,
+            None => CrashLoss::Everything,
+        };
         self.sim.disk.crash(loss);
         if self.mutant == Mutant::TrustUnclean && self.env.disk.exists(Path::new(FOLDER)) {
             let mark = Path::new(FOLDER).join(".kafka_cleanshutdown");
@@ -261,20 +265,32 @@ impl Trial {
             Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
             Err(Stop::Wrong(what)) => return Err(format!("recovery: {what}")),
         };
-        check::recovered(&log, &mut self.model)?;
+        check::recovered(&log, &mut self.model)
+            .map_err(|what| format!("{what} (files: {})", self.files()))?;
         self.work.cuts += u64::from(self.model.end() < before);
         // And once more: recovery itself must leave a state that survives.
         drop((dir, log));
-        self.sim.disk.crash(CrashLoss::Everything);
+        self.sim.disk.crash(again);
         let (_dir, log) = match self.open() {
             Ok(opened) => opened,
             Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
             Err(Stop::Wrong(what)) => return Err(format!("second recovery: {what}")),
         };
-        check::recovered(&log, &mut self.model)?;
+        check::recovered(&log, &mut self.model)
+            .map_err(|what| format!("second crash: {what} (files: {})", self.files()))?;
         drop((_dir, log));
         self.sim.disk.crash(CrashLoss::Nothing);
         Ok(())
+    }
+
+    fn files(&self) -> String {
+        let folder = Path::new(FOLDER).join("t-0");
+        let Ok(entries) = self.env.disk.read_dir(&folder) else { return "none".to_owned() };
+        let sizes = entries.iter().map(|entry| {
+            let file = self.env.disk.open(&folder.join(&entry.name), OpenMode::Read);
+            format!("{} {}", entry.name, file.and_then(|file| file.len()).unwrap_or(0))
+        });
+        sizes.collect::<Vec<_>>().join(", ")
     }
 
     fn append(&mut self, log: &Log) -> Result<(), Stop> {
