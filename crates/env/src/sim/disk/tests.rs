@@ -1,3 +1,5 @@
+//! What the simulated disk keeps, forgets and refuses.
+
 use super::*;
 
 fn write(disk: &dyn Disk, path: &str, content: &str) -> Arc<dyn File> {
