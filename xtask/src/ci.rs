@@ -16,6 +16,7 @@ fmt, tidy, clippy, tests, differential tests, quickstart, real clients, kill -9 
   --after-tests  the workspace's tests were run already
 ";
 
+#[expect(clippy::disallowed_methods, reason = "automation, not the broker")]
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let mut after_tests = false;
     for argument in arguments {

@@ -60,10 +60,10 @@ impl Broker {
         for changed in &delta.partitions_changed {
             let topic = self.topics.topic(TopicRef::Id(changed.topic.id));
             let partition = topic.and_then(|topic| topic.partition(changed.partition).ok());
-            if let (Some(partition), Some(image)) = (partition, changed.image()) {
-                if let Err(error) = partition.update(image) {
-                    tracing::error!(topic = %changed.topic.name, %error, "cannot lead on");
-                }
+            if let (Some(partition), Some(image)) = (partition, changed.image())
+                && let Err(error) = partition.update(image)
+            {
+                tracing::error!(topic = %changed.topic.name, %error, "cannot lead on");
             }
         }
         if delta.configs_changed.iter().any(is_for_brokers) {
@@ -73,10 +73,10 @@ impl Broker {
             }
         } else {
             for changed in &delta.configs_changed {
-                if let ConfigResource::Topic(name) = changed {
-                    if let Some(topic) = self.topics.topic(TopicRef::Name(name)) {
-                        self.configure(image, &topic);
-                    }
+                if let ConfigResource::Topic(name) = changed
+                    && let Some(topic) = self.topics.topic(TopicRef::Name(name))
+                {
+                    self.configure(image, &topic);
                 }
             }
         }

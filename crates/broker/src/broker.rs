@@ -114,7 +114,8 @@ impl Broker {
     /// Stops: nothing is appended any more, all logs are synced and closed, and the folder is marked
     /// as left in order. Front ends have to be stopped before.
     pub async fn stop(self: Arc<Broker>) {
-        for task in std::mem::take(&mut *self.tasks.lock()) {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
             task.abort();
             let _ = task.await;
         }

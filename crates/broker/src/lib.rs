@@ -6,7 +6,6 @@
 
 pub mod append;
 mod apply;
-#[expect(clippy::module_inception, reason = "the crate's one type is the broker")]
 mod broker;
 pub mod budget;
 pub mod config;

@@ -117,7 +117,7 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     ConfigKey::broker(
         "group.max.size",
         Int,
-        Some("10000"),
+        Some("1000"),
         Range(1, INT_MAX),
         "The most members one group takes; the next is refused with GROUP_MAX_SIZE_REACHED.",
     )
