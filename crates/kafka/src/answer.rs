@@ -18,8 +18,8 @@ pub(crate) struct Answer {
 /// An answer that has to wait.
 pub(crate) struct Parked {
     pub(crate) future: Pin<Box<dyn Future<Output = Answer> + Send>>,
-    /// Whether requests behind it may be looked at before it is answered.
-    pub(crate) lets_others_pass: bool,
+    /// Whether produces behind it may be looked at before it is answered.
+    pub(crate) lets_produces_pass: bool,
 }
 
 /// What comes of a request.
@@ -57,11 +57,11 @@ impl Answer {
 impl Reply {
     /// An answer that nothing may overtake: requests behind it wait, as in Kafka.
     pub(crate) fn later(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
-        Reply::Later(Parked { future: Box::pin(future), lets_others_pass: false })
+        Reply::Later(Parked { future: Box::pin(future), lets_produces_pass: false })
     }
 
-    /// An answer whose effect is made already: requests behind it may be looked at.
+    /// An answer whose effect is made already: produces behind it may be looked at.
     pub(crate) fn passing(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
-        Reply::Later(Parked { future: Box::pin(future), lets_others_pass: true })
+        Reply::Later(Parked { future: Box::pin(future), lets_produces_pass: true })
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! A wake-up dispatches every whole frame in the receive buffer, appends inline, and sends all
 //! answers that are ready in one vectored write. Answers leave in the order of the requests. What
-//! must wait is parked in that order; while the parked request is a produce, further requests are
-//! looked at (their appends keep the order of the connection), while it is anything else, they are
-//! not, as in Kafka.
+//! must wait is parked in that order; behind a parked produce only further produces are looked at
+//! (their appends keep the order of the connection), so that a fetch behind it sees what was written;
+//! behind anything else nothing is, as in Kafka.
 //!
 //! Nothing here knows what a request means: [`crate::dispatch`] does.
 
@@ -29,6 +29,9 @@ use crate::output::Output;
 
 /// A connection at rest is looked at this often even where nothing ends it.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(3600);
+
+/// The only requests that may pass one that waits.
+const PRODUCE: i16 = wire::ApiKey::Produce.number();
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -205,7 +208,10 @@ impl Connection {
             && match self.waiting.back() {
                 None => true,
                 Some(_) if self.waiting.len() >= PIPELINE_REQUESTS_MAX => false,
-                Some(_) => self.waiting.iter().all(Waiting::lets_others_pass),
+                Some(_) => {
+                    self.waiting.iter().all(Waiting::lets_produces_pass)
+                        && self.input.next_api_key().is_none_or(|key| key == PRODUCE)
+                }
             }
     }
 
@@ -297,10 +303,10 @@ impl Connection {
 }
 
 impl Waiting {
-    fn lets_others_pass(&self) -> bool {
+    fn lets_produces_pass(&self) -> bool {
         match self {
             Waiting::Ready(_) => true,
-            Waiting::Parked(parked) => parked.lets_others_pass,
+            Waiting::Parked(parked) => parked.lets_produces_pass,
         }
     }
 }

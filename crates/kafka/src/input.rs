@@ -23,6 +23,9 @@ const GROW_BYTES_MAX: usize = 1024 * 1024;
 /// Every frame begins with its length, a 32-bit number.
 const LENGTH_BYTES: usize = 4;
 
+/// And behind it stands the API's number.
+const API_KEY_BYTES: usize = 2;
+
 /// What a read brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -59,6 +62,12 @@ impl Input {
         }
         self.buffer.advance(LENGTH_BYTES);
         Ok(Some(self.buffer.split_to(len).freeze()))
+    }
+
+    /// The API of the next frame, as soon as enough of it has come.
+    pub(crate) fn next_api_key(&self) -> Option<i16> {
+        let key = self.buffer.get(LENGTH_BYTES..LENGTH_BYTES + API_KEY_BYTES)?;
+        Some(i16::from_be_bytes(key.try_into().ok()?))
     }
 
     /// Whether part of a frame has come.
