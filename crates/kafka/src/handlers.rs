@@ -10,6 +10,7 @@
 
 mod brokers;
 mod group_fields;
+mod leadership;
 mod permissions;
 mod resources;
 

@@ -18,7 +18,8 @@ use wire::messages::describe_topic_partitions::{
 };
 use wire::{ErrorCode, Str};
 
-use super::{brokers, permissions};
+use super::leadership::Leadership;
+use super::permissions;
 use crate::answer::Reply;
 use crate::dispatch::Call;
 use crate::errors::Coded;
@@ -159,22 +160,17 @@ fn show(
     number: i32,
     partition: &PartitionImage,
 ) -> DescribeTopicPartitionsResponsePartition {
-    let leader = partition.leader.filter(|leader| image.is_alive(*leader));
-    let error = match leader {
-        Some(_) => ErrorCode::None,
-        None => ErrorCode::LeaderNotAvailable,
-    };
-    let offline = partition.replicas.iter().filter(|replica| !image.is_alive(**replica));
+    let shown = Leadership::of(image, partition);
     DescribeTopicPartitionsResponsePartition {
-        error_code: error.number(),
+        error_code: shown.error_code,
         partition_index: number,
-        leader_id: leader.map_or(brokers::NOBODY, |leader| leader.0),
-        leader_epoch: partition.leader_epoch.0,
-        replica_nodes: partition.replicas.iter().map(|replica| replica.0).collect(),
-        isr_nodes: partition.isr.iter().map(|replica| replica.0).collect(),
+        leader_id: shown.leader_id,
+        leader_epoch: shown.leader_epoch,
+        replica_nodes: shown.replicas,
+        isr_nodes: shown.in_sync,
         eligible_leader_replicas: Some(Vec::new()),
         last_known_elr: Some(Vec::new()),
-        offline_replicas: offline.map(|replica| replica.0).collect(),
+        offline_replicas: shown.offline,
     }
 }
 

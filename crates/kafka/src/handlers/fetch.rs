@@ -24,7 +24,7 @@ use crate::fetch_sessions::{IDS_SINCE, Plan, Wanted};
 use crate::listener::Shared;
 
 /// Regions up to this size are copied into the answer instead of sent from the file: a copy costs
-/// less than a system call of its own.
+/// less than a system call of its own. Not while memory is short.
 const COPY_BYTES_MAX: usize = 32 * 1024;
 
 /// The isolation level that hides open transactions.
@@ -72,11 +72,11 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: FetchRequest) ->
     };
     let look = look(&broker, &plan, terms);
     if look.suffices(terms) || wait.is_zero() || plan.wanted.is_empty() {
-        return Reply::Now(answer(&call, &plan, look, terms));
+        return Reply::Now(answer(&broker, &call, &plan, look, terms));
     }
     Reply::later(async move {
         let look = long_poll(&broker, &plan, terms, look, wait.min(FETCH_WAIT_MAX)).await;
-        answer(&call, &plan, look, terms)
+        answer(&broker, &call, &plan, look, terms)
     })
 }
 
@@ -155,8 +155,9 @@ impl Look {
     }
 }
 
-fn answer(call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
-    let mut regions = Vec::new();
+fn answer(broker: &Broker, call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
+    let copy_max = if broker.budget().is_crowded() { 0 } else { COPY_BYTES_MAX };
+    let mut regions = Regions { copy_max, files: Vec::new() };
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
     for (wanted, found) in plan.wanted.iter().zip(look.found) {
         let data = partition_data(wanted, found, terms, &mut regions);
@@ -176,20 +177,20 @@ fn answer(call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
     }
     let response =
         FetchResponse { session_id: plan.session_id, responses, ..FetchResponse::default() };
-    call.answer_with(&response, &regions)
+    call.answer_with(&response, &regions.files)
 }
 
 fn partition_data(
     wanted: &Wanted,
     found: Found,
     terms: Terms,
-    regions: &mut Vec<Region>,
+    regions: &mut Regions,
 ) -> PartitionData {
     let fetched = match found.fetched {
         Ok(fetched) => fetched,
         Err(refusal) => return refused(wanted, found.log.as_deref(), refusal.code()),
     };
-    let records = match pieces(fetched.slice.regions, regions) {
+    let records = match regions.pieces(fetched.slice.regions) {
         Ok(records) => records,
         Err(error) => {
             tracing::error!(
@@ -212,21 +213,31 @@ fn partition_data(
     }
 }
 
-/// Small regions as bytes, large ones as places in their file.
-fn pieces(slice: Vec<Region>, regions: &mut Vec<Region>) -> std::io::Result<Records> {
-    let mut pieces = Vec::with_capacity(slice.len());
-    for region in slice {
-        if region.len <= COPY_BYTES_MAX {
-            pieces.push(Piece::Bytes(region.load()?));
-            continue;
+/// The regions of one answer that are sent from their files.
+struct Regions {
+    /// Up to which size a region is copied instead.
+    copy_max: usize,
+    files: Vec<Region>,
+}
+
+impl Regions {
+    /// Small regions as bytes, large ones as places in their file.
+    fn pieces(&mut self, slice: Vec<Region>) -> std::io::Result<Records> {
+        let mut pieces = Vec::with_capacity(slice.len());
+        for region in slice {
+            if region.len <= self.copy_max {
+                pieces.push(Piece::Bytes(region.load()?));
+                continue;
+            }
+            let (token, len) = (u32::try_from(self.files.len()), u32::try_from(region.len));
+            let (Ok(token), Ok(len)) = (token, len) else {
+                return Err(std::io::ErrorKind::FileTooLarge.into());
+            };
+            pieces.push(Piece::External { token, len });
+            self.files.push(region);
         }
-        let (Ok(token), Ok(len)) = (u32::try_from(regions.len()), u32::try_from(region.len)) else {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        };
-        pieces.push(Piece::External { token, len });
-        regions.push(region);
+        Ok(Records::external(pieces))
     }
-    Ok(Records::external(pieces))
 }
 
 fn refused(wanted: &Wanted, log: Option<&Partition>, error: ErrorCode) -> PartitionData {

@@ -19,6 +19,7 @@ use wire::messages::metadata::{
 };
 use wire::{ErrorCode, Str};
 
+use super::leadership::Leadership;
 use super::{brokers, permissions};
 use crate::answer::{Answer, Reply};
 use crate::dispatch::Call;
@@ -253,19 +254,14 @@ fn describe_partition(
     number: i32,
     partition: &PartitionImage,
 ) -> MetadataResponsePartition {
-    let leader = partition.leader.filter(|leader| image.is_alive(*leader));
-    let error = match leader {
-        Some(_) => ErrorCode::None,
-        None => ErrorCode::LeaderNotAvailable,
-    };
-    let offline = partition.replicas.iter().filter(|replica| !image.is_alive(**replica));
+    let shown = Leadership::of(image, partition);
     MetadataResponsePartition {
-        error_code: error.number(),
+        error_code: shown.error_code,
         partition_index: number,
-        leader_id: leader.map_or(brokers::NOBODY, |leader| leader.0),
-        leader_epoch: partition.leader_epoch.0,
-        replica_nodes: partition.replicas.iter().map(|replica| replica.0).collect(),
-        isr_nodes: partition.isr.iter().map(|replica| replica.0).collect(),
-        offline_replicas: offline.map(|replica| replica.0).collect(),
+        leader_id: shown.leader_id,
+        leader_epoch: shown.leader_epoch,
+        replica_nodes: shown.replicas,
+        isr_nodes: shown.in_sync,
+        offline_replicas: shown.offline,
     }
 }
