@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::config::LogConfig;
 use crate::error::{AppendError, LogError};
+use crate::files;
 use crate::log::{Log, Pending, Writer};
 use crate::names;
 use crate::producers::Admission;
@@ -204,6 +205,13 @@ impl Log {
                 .open(&path, OpenMode::CreateNew)
                 .map_err(|error| LogError::io(&path, "create", error)),
         )?;
+        // Indexes of an earlier segment that began here and was cut must not describe this one.
+        for kind in [names::INDEX, names::TIME_INDEX] {
+            let stale = self.dir.join(names::segment_file(base, kind));
+            if self.env.disk.exists(&stale) {
+                self.fencing(files::remove(&*self.env.disk, &stale))?;
+            }
+        }
         if writer.reserved > 0 {
             // Gives the blocks back that were reserved and not used.
             let size = u64::from(writer.active.extent().size);

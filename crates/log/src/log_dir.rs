@@ -506,12 +506,12 @@ impl Marks for Shared {
             logs.marks.iter().map(|(key, mark)| (key.clone(), *mark)).chain(open).collect()
         };
         let disk = &*self.env.disk;
-        // Log starts first: a recovery point may rise over records that were deleted.
+        // Recovery points first, so that a log start in the files is never above its recovery point.
+        let points = checkpoint::encode(marks.iter().map(|(key, mark)| (key, mark.recovery_point)));
+        files::replace(disk, &self.path.join(RECOVERY_POINTS), points.as_bytes())?;
         let starts = marks.iter().filter(|(_, mark)| mark.log_start > Offset::ZERO);
         let starts = checkpoint::encode(starts.map(|(key, mark)| (key, mark.log_start)));
         files::replace(disk, &self.path.join(LOG_STARTS), starts.as_bytes())?;
-        let points = checkpoint::encode(marks.iter().map(|(key, mark)| (key, mark.recovery_point)));
-        files::replace(disk, &self.path.join(RECOVERY_POINTS), points.as_bytes())?;
         self.logs.lock().written = marks.into_keys().collect();
         Ok(())
     }

@@ -92,6 +92,7 @@ impl Log {
             has_marks: state.marks.is_some(),
             pending: Vec::new(),
             synced: Vec::new(),
+            small: Vec::new(),
             names_changed: false,
             cut: false,
         };
@@ -129,7 +130,7 @@ impl Log {
             producers,
             dirty: false,
             unsynced: std::mem::take(&mut opening.synced),
-            unsynced_small: metadata_file.into_iter().collect(),
+            unsynced_small: opening.small.drain(..).chain(metadata_file).collect(),
             pending: std::mem::take(&mut opening.pending),
             // A process that was killed may have left names and small files that were not synced.
             names_dirty: created || opening.names_changed || !state.clean,
@@ -183,6 +184,8 @@ struct Opening<'a> {
     pending: Vec<Pending>,
     /// Files whose content may not be durable.
     synced: Vec<Arc<dyn File>>,
+    /// Files to sync before anything that is appended counts as durable.
+    small: Vec<Arc<dyn File>>,
     names_changed: bool,
     cut: bool,
 }
@@ -261,12 +264,31 @@ impl Opening<'_> {
             found.push(Found { base, path, size });
         }
         // What lies before the log start was deleted; the crash brought the names back.
-        let keep = found.partition_point(|segment| segment.base <= log_start).saturating_sub(1);
+        // Unless they were not deleted yet, and hold what no snapshot says of their producers: then
+        // retention deletes them in its own time.
+        let mut keep = found.partition_point(|segment| segment.base <= log_start).saturating_sub(1);
+        if let Some(first) = found.get(keep)
+            && !(self.trusts(first.base) && self.snapshot(first.base).is_some())
+        {
+            keep = 0;
+        }
         for gone in found.drain(..keep) {
             self.remove_segment(gone.base)?;
         }
         self.check_front(&mut found, log_start)?;
         Ok(found)
+    }
+
+    /// Whether what small files say of records before `offset` is said of the records in the log.
+    /// Beyond the recovery point it may be of records that are lost, and others in their place.
+    fn trusts(&self, offset: Offset) -> bool {
+        self.clean || offset <= self.recovery_point
+    }
+
+    fn snapshot(&self, offset: Offset) -> Option<Producers> {
+        let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
+        let bytes = self.disk().read(&path, SMALL_FILE_MAX).ok()?;
+        Producers::decode(&bytes, self.env.clock.wall_ms()).ok()
     }
 
     /// The log start is written down before a segment is deleted, so a log that begins after it has
@@ -289,6 +311,16 @@ impl Opening<'_> {
         self.cut = true;
         for gone in std::mem::take(found) {
             self.remove_segment(gone.base)?;
+        }
+        Ok(())
+    }
+
+    fn remove_indexes(&mut self, base: Offset) -> Result<(), LogError> {
+        for kind in [names::INDEX, names::TIME_INDEX] {
+            let stale = self.dir.join(names::segment_file(base, kind));
+            if self.disk().exists(&stale) {
+                self.remove(&stale)?;
+            }
         }
         Ok(())
     }
@@ -350,6 +382,7 @@ impl Opening<'_> {
         log_start: Offset,
     ) -> Result<Loaded, LogError> {
         let base = segments.last().map_or(log_start, |last| last.extent().next);
+        self.remove_indexes(base)?;
         let path = self.dir.join(names::segment_file(base, names::LOG));
         let file = self
             .disk()
@@ -389,6 +422,11 @@ impl Opening<'_> {
         let interval = self.interval;
         let trusted = if self.clean { Offset::MAX } else { self.recovery_point };
         self.resume(&segment, found, trusted);
+        if !self.clean {
+            // Beyond the recovery point they may be of records that are lost; they are written anew
+            // when the segment is sealed.
+            self.remove_indexes(found.base)?;
+        }
 
         let mut walk = HeaderWalk::new(&*file, segment.extent().size, found.size);
         while segment.extent().next < trusted {
@@ -434,6 +472,9 @@ impl Opening<'_> {
         }
         if !self.clean && (self.cut || segment.extent().next > self.recovery_point) {
             self.synced.push(file.clone());
+        } else if !self.clean {
+            // Its length may not be what the disk knows: a truncation may have been interrupted.
+            self.small.push(file.clone());
         }
         Ok((Arc::new(segment), file))
     }
@@ -462,7 +503,9 @@ impl Opening<'_> {
             (Some(_), false) => self.recovery_point.max(log_start),
         };
         let mut epochs = known.unwrap_or_default();
-        changed |= epochs.truncate_from_end(log_end.next());
+        // What the file says of offsets that were not durable may be of records that are lost.
+        let trusted = if self.clean { log_end.next() } else { self.recovery_point };
+        changed |= epochs.truncate_from_end(trusted);
         self.each_header(segments, from, |header| {
             if let Some(epoch) = known_epoch(header.leader_epoch) {
                 changed |= epochs.assign(epoch, header.base_offset);
@@ -496,13 +539,12 @@ impl Opening<'_> {
         let mut chosen = None;
         while let Some(offset) = snapshots.pop() {
             let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
-            if offset > log_end {
+            if offset > log_end || !self.trusts(offset) {
                 self.remove(&path)?;
                 continue;
             }
             if chosen.is_none() {
-                let bytes = self.disk().read(&path, SMALL_FILE_MAX);
-                match bytes.ok().and_then(|bytes| Producers::decode(&bytes, now).ok()) {
+                match self.snapshot(offset) {
                     Some(read) => {
                         chosen = Some(offset);
                         producers = read;
@@ -519,15 +561,24 @@ impl Opening<'_> {
         Ok(producers)
     }
 
+    /// Enters the batches from `from` on, and has the snapshots written that are missing on the way:
+    /// when the segments before them are deleted, nothing else will tell of those batches.
     fn replay(
-        &self,
+        &mut self,
         segments: &[Arc<Segment>],
         from: Offset,
         producers: &mut Producers,
         now: i64,
     ) -> Result<(), LogError> {
         let warm = Mutex::new(Warm::default());
-        replay(self.disk(), &warm, segments, from, Offset::MAX, producers, now)
+        for segment in segments {
+            if segment.base > from {
+                self.pending.push(Pending::Snapshot(segment.base, producers.encode()));
+            }
+            let segment = std::slice::from_ref(segment);
+            replay(self.disk(), &warm, segment, from, Offset::MAX, producers, now)?;
+        }
+        Ok(())
     }
 
     fn each_header(

@@ -5,6 +5,8 @@
 //! `WALSER_CRASH_SEED=n` replays one trial; a failure prints its seed. `WALSER_CRASH_TRIALS=n` runs
 //! more of them.
 
+#![expect(clippy::unwrap_used, reason = "a test says what broke by panicking")]
+
 extern crate walser_log as log;
 
 mod check;

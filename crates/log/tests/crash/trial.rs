@@ -248,11 +248,7 @@ impl Trial {
             // The page cache survives the process, so every append that returned does.
             self.model.acknowledged = self.model.end().min(self.cutting.unwrap_or(Offset::MAX));
         }
-        // A truncation that was not finished may be taken back as long as nothing follows it.
-        let again = match self.cutting.take() {
-            Some(_) => CrashLoss::Nothing,
-            None => CrashLoss::Everything,
-        };
+        let half_cut = self.cutting.take().is_some();
         self.sim.disk.crash(loss);
         if self.mutant == Mutant::TrustUnclean && self.env.disk.exists(Path::new(FOLDER)) {
             let mark = Path::new(FOLDER).join(".kafka_cleanshutdown");
@@ -269,8 +265,18 @@ impl Trial {
             .map_err(|what| format!("{what} (files: {})", self.files()))?;
         self.work.cuts += u64::from(self.model.end() < before);
         // And once more: recovery itself must leave a state that survives.
+        if half_cut {
+            // What an unfinished truncation cut may come back as long as nothing follows it, but
+            // not behind something that does.
+            let written = self.append(&log).and_then(|()| self.ok(log.sync()));
+            match written {
+                Ok(end) => self.model.acknowledged = end,
+                Err(Stop::Wrong(what)) => return Err(what),
+                Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
+            }
+        }
         drop((dir, log));
-        self.sim.disk.crash(again);
+        self.sim.disk.crash(CrashLoss::Everything);
         let (_dir, log) = match self.open() {
             Ok(opened) => opened,
             Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
