@@ -11,6 +11,7 @@
 mod append;
 mod checkpoint;
 mod config;
+pub mod dump;
 mod epochs;
 mod error;
 mod files;
