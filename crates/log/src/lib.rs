@@ -26,6 +26,8 @@ mod recovery;
 mod retention;
 mod segment;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod truncate;
 mod validate;
 mod walk;

@@ -651,3 +651,6 @@ fn remove_doomed(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

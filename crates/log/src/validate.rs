@@ -319,3 +319,6 @@ fn check_timestamps(
         records: faults,
     })
 }
+
+#[cfg(test)]
+mod tests;

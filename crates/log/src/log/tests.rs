@@ -69,3 +69,331 @@ fn what_is_appended_is_read_and_still_there_after_a_restart() {
         }
     }
 }
+
+mod faults {
+    use std::path::Path;
+
+    use env::sim::{CrashLoss, Sim};
+
+    use super::*;
+    use crate::testing::{Bench, TOPIC};
+    use crate::{AppendError, ReadError};
+
+    const SEGMENT: &str = "/data/t-0/00000000000000000000.log";
+
+    #[test]
+    fn after_a_failed_write_or_sync_nothing_is_written_any_more() {
+        type Fault = (&'static str, fn(&Sim));
+        let faults: [Fault; 3] = [
+            ("write", |sim| sim.disk.fail_write(1)),
+            ("sync", |sim| sim.disk.fail_sync(1)),
+            ("space", |sim| sim.disk.limit_space(10)),
+        ];
+        for (name, fault) in faults {
+            let bench = Bench::new(LogConfig::default());
+            bench.append(&["a"]);
+            assert_eq!(bench.log.sync().unwrap(), Offset(1));
+            fault(&bench.sim);
+            let appended = bench.produce(&bench.builder(&["b"]).build().unwrap());
+            let synced = bench.log.sync();
+            assert!(appended.is_err() || synced.is_err(), "{name} did not fail");
+            assert!(bench.log.fenced().is_some(), "{name} did not fence");
+            let again = bench.produce(&bench.builder(&["c"]).build().unwrap());
+            assert!(
+                matches!(again, Err(AppendError::Storage(LogError::Fenced { .. }))),
+                "{name}: {again:?}"
+            );
+            assert!(matches!(bench.log.sync(), Err(LogError::Fenced { .. })), "{name}");
+            assert_eq!(bench.log.durable_end(), Offset(1), "{name}: nothing new was acknowledged");
+            assert_eq!(bench.values()[0], "a", "{name}: reads go on");
+            assert!(bench.dir.close().is_err(), "{name}: not closed in order");
+
+            let sim = bench.sim.clone();
+            drop(bench);
+            sim.disk.crash(CrashLoss::Everything);
+            let bench = Bench::on(sim, LogConfig::default());
+            assert_eq!(bench.values(), ["a"], "{name}");
+            bench.append(&["d"]);
+        }
+    }
+
+    #[test]
+    fn damage_before_the_durable_mark_is_never_cut() {
+        for (position, clean) in [(16, false), (16, true)] {
+            let bench = Bench::new(LogConfig::default());
+            bench.append(&["a"]);
+            bench.append(&["b"]);
+            bench.dir.checkpoint().unwrap();
+            if clean {
+                bench.dir.close().unwrap();
+            }
+            let sim = bench.sim.clone();
+            drop(bench);
+            sim.disk.crash(CrashLoss::Nothing);
+            assert!(sim.disk.flip_bit(Path::new(SEGMENT), position, 3));
+            let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+            let before = sim.disk.changes();
+            let error = dir.open_log("t", 0, TOPIC, LogConfig::default()).unwrap_err();
+            assert!(matches!(error, LogError::Damaged { position: 0, .. }), "{error}");
+            assert!(sim.disk.changes() <= before + 2, "the damaged log was changed");
+        }
+    }
+
+    #[test]
+    fn a_durable_tail_that_is_missing_is_no_tail_to_cut() {
+        let bench = Bench::new(LogConfig::default());
+        bench.append(&["a"]);
+        bench.append(&["b"]);
+        bench.dir.checkpoint().unwrap();
+        let sim = bench.sim.clone();
+        drop(bench);
+        sim.disk.crash(CrashLoss::Nothing);
+        let file = sim.disk.as_ref() as &dyn env::Disk;
+        let file = file.open(Path::new(SEGMENT), env::disk::OpenMode::Write).unwrap();
+        file.set_len(file.len().unwrap() / 2).unwrap();
+        let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        let error = dir.open_log("t", 0, TOPIC, LogConfig::default()).unwrap_err();
+        assert!(matches!(error, LogError::TailMissing { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_payload_is_the_readers_to_find_and_a_damaged_header_ours() {
+        let bench = Bench::new(LogConfig::default());
+        bench.append(&["a"]);
+        bench.append(&["b"]);
+        assert!(bench.sim.disk.flip_bit(Path::new(SEGMENT), 16, 3));
+        let error = bench.log.read(Offset(0), Offset(2), 10, true).unwrap_err();
+        assert!(matches!(error, ReadError::Storage(LogError::Damaged { .. })), "{error}");
+    }
+
+    #[test]
+    fn short_reads_change_nothing() {
+        let bench = Bench::new(LogConfig { segment_bytes: 300, ..LogConfig::default() });
+        for value in ["a", "b", "c", "d", "e", "f", "g"] {
+            bench.append(&[value]);
+        }
+        bench.dir.checkpoint().unwrap();
+        bench.append(&["h"]);
+        bench.sim.disk.shorten_reads(7);
+        assert_eq!(bench.values().concat(), "abcdefgh");
+        let sim = bench.sim.clone();
+        drop(bench);
+        sim.disk.crash(CrashLoss::Nothing);
+        sim.disk.shorten_reads(3);
+        assert_eq!(Bench::on(sim, LogConfig::default()).values().concat(), "abcdefgh");
+    }
+
+    #[test]
+    fn a_log_of_another_topic_is_not_opened() {
+        let bench = Bench::new(LogConfig::default());
+        let other = Uuid::from_u128(1);
+        let error = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap_err();
+        assert!(matches!(error, LogError::TopicIdMismatch { .. }), "{error}");
+        bench.dir.close().unwrap();
+        let error = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap_err();
+        assert!(matches!(error, LogError::TopicIdMismatch { .. }), "{error}");
+    }
+}
+
+mod rolling {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn segments_end_by_size_by_age_and_by_their_index() {
+        let bench = Bench::new(LogConfig { segment_bytes: 300, ..LogConfig::default() });
+        bench.append_times(8, "0123456789");
+        assert_eq!(bench.log.segment_count(), 3);
+
+        let bench = Bench::new(LogConfig { segment_ms: 1_000, ..LogConfig::default() });
+        bench.append(&["a"]);
+        bench.sim.clock.advance(Duration::from_millis(1_000));
+        bench.append(&["b"]);
+        assert_eq!(bench.log.segment_count(), 1);
+        bench.sim.clock.advance(Duration::from_millis(1));
+        bench.append(&["c"]);
+        assert_eq!(bench.log.segment_count(), 2);
+        bench.sim.clock.advance(Duration::from_millis(1_001));
+        assert!(bench.log.apply_retention().unwrap().rolled, "no append comes to roll it");
+        assert_eq!(bench.log.segment_count(), 3);
+
+        let config =
+            LogConfig { segment_index_bytes: 16, index_interval_bytes: 0, ..LogConfig::default() };
+        let bench = Bench::new(config);
+        bench.append_times(6, "a");
+        assert!(bench.log.segment_count() > 1, "two entries fill an index of 16 bytes");
+    }
+
+    #[test]
+    fn retention_by_time_and_size_keeps_what_is_not_durable() {
+        let config = LogConfig {
+            segment_bytes: 300,
+            retention_ms: Some(10_000),
+            retention_bytes: Some(700),
+            file_delete_delay_ms: 5_000,
+            ..LogConfig::default()
+        };
+        let bench = Bench::new(config);
+        bench.append_times(20, "0123456789");
+        assert_eq!(bench.log.apply_retention().unwrap().segments_deleted, 0, "nothing is durable");
+        bench.log.sync().unwrap();
+        let report = bench.log.apply_retention().unwrap();
+        assert!(report.segments_deleted > 0, "{report:?}");
+        assert!(bench.log.size_bytes() >= 700, "{}", bench.log.size_bytes());
+        assert_eq!(report.log_start, bench.log.log_start());
+        let names = || {
+            let disk = bench.sim.disk.as_ref() as &dyn env::Disk;
+            disk.read_dir(bench.log.dir()).unwrap()
+        };
+        assert!(names().iter().any(|entry| entry.name.ends_with(".deleted")));
+        bench.sim.clock.advance(Duration::from_millis(5_000));
+        assert!(bench.log.apply_retention().unwrap().files_removed > 0);
+        assert!(!names().iter().any(|entry| entry.name.ends_with(".deleted")));
+
+        bench.sim.clock.advance(Duration::from_millis(10_001));
+        let report = bench.log.apply_retention().unwrap();
+        assert_eq!(report.log_start, Offset(20), "all of it is too old: {report:?}");
+        assert_eq!(bench.log.size_bytes(), 0);
+        assert_eq!(bench.append(&["next"]).first, Offset(20), "offsets go on");
+    }
+
+    #[test]
+    fn a_reader_that_has_found_its_slice_can_finish() {
+        let config = LogConfig {
+            segment_bytes: 150,
+            retention_bytes: Some(0),
+            file_delete_delay_ms: 0,
+            ..LogConfig::default()
+        };
+        let bench = Bench::new(config);
+        bench.append_times(4, "0123456789");
+        bench.log.sync().unwrap();
+        let slice = bench.log.read(Offset(0), Offset(4), usize::MAX, true).unwrap();
+        assert!(bench.log.apply_retention().unwrap().segments_deleted > 0);
+        assert_eq!(slice.load().unwrap().len(), slice.len());
+        assert!(bench.log.read(Offset(0), Offset(4), 1, true).is_err());
+    }
+
+    #[test]
+    fn time_leads_to_offsets_across_segments() {
+        let bench = Bench::new(LogConfig { segment_bytes: 200, ..LogConfig::default() });
+        let start = bench.now();
+        for _ in 0..20 {
+            bench.append(&["a"]);
+            bench.sim.clock.advance(Duration::from_millis(10));
+        }
+        for (after, offset) in
+            [(0, Some(0)), (1, Some(1)), (95, Some(10)), (190, Some(19)), (191, None)]
+        {
+            let found = bench.log.offset_for_time(start.plus_ms(after), Offset(20)).unwrap();
+            assert_eq!(found.map(|found| found.offset.0), offset, "{after} ms after the start");
+        }
+        let latest = bench.log.max_timestamp(Offset(15)).unwrap().unwrap();
+        assert_eq!(latest.offset, Offset(14), "what is not visible does not count");
+        assert_eq!(latest.leader_epoch, Some(LeaderEpoch(0)));
+    }
+}
+
+mod at_once {
+    use std::sync::atomic::AtomicI64;
+
+    use super::*;
+    use crate::{DurableListener, Syncer};
+
+    #[derive(Debug, Default)]
+    struct Ear(AtomicI64);
+
+    impl DurableListener for Ear {
+        fn durable(&self, end: Offset) {
+            self.0.fetch_max(end.0, Ordering::AcqRel);
+        }
+        fn failed(&self, error: &LogError) {
+            panic!("{error}");
+        }
+    }
+
+    /// Writers, readers, a syncer and retention at once on the machine's disk: offsets stay
+    /// contiguous and whole for every reader, and all of it becomes durable.
+    #[test]
+    fn writers_readers_and_syncs_do_not_disturb_each_other() {
+        const EACH: i64 = 400;
+        const WRITERS: i64 = 3;
+        let folder = Folder::new();
+        let dir = LogDir::open(&folder.0, &folder.1, 1).unwrap();
+        let config = LogConfig { segment_bytes: 8_000, retention_ms: None, ..LogConfig::default() };
+        let log = dir.open_log("t", 0, Uuid::from_u128(7), config).unwrap();
+        let syncer = Syncer::start(2);
+        let ear = Arc::new(Ear::default());
+        let weak: Weak<dyn DurableListener> = Arc::downgrade(&ear) as Weak<_>;
+        log.set_listener(weak);
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (log, syncer) = (&log, &syncer);
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        let bytes = batch(&[&format!("{writer}-{n}")]);
+                        log.append_as_leader(&bytes, LeaderEpoch(0), Origin::Client).unwrap();
+                        syncer.request(log);
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut at = Offset(0);
+                    while at < Offset(EACH * WRITERS) {
+                        let slice = log.read(at, log.log_end(), 3_000, true).unwrap();
+                        let bytes = slice.load().unwrap();
+                        for batch in batches(&bytes) {
+                            let batch = batch.unwrap();
+                            batch.check_crc().unwrap();
+                            assert_eq!(batch.header.base_offset, at);
+                            at = batch.header.next_offset();
+                        }
+                        assert_eq!(at, slice.next);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    log.apply_retention().unwrap();
+                    dir.checkpoint().unwrap();
+                }
+            });
+        });
+        syncer.stop();
+        assert_eq!(ear.0.load(Ordering::Acquire), EACH * WRITERS);
+        assert_eq!(log.durable_end(), Offset(EACH * WRITERS));
+        let values = values(&log, Offset(0)).unwrap();
+        for writer in 0..WRITERS {
+            let prefix = format!("{writer}-");
+            let own: Vec<_> =
+                values.iter().filter_map(|value| value.strip_prefix(&prefix)).collect();
+            let expected: Vec<String> = (0..EACH).map(|n| n.to_string()).collect();
+            assert_eq!(own, expected, "writer {writer} is out of order");
+        }
+    }
+
+    #[test]
+    fn a_log_without_waiting_requests_is_told_of_failure() {
+        #[derive(Debug, Default)]
+        struct Failed(AtomicBool);
+        impl DurableListener for Failed {
+            fn durable(&self, _end: Offset) {}
+            fn failed(&self, _error: &LogError) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
+        let bench = crate::testing::Bench::new(LogConfig::default());
+        let failed = Arc::new(Failed::default());
+        let weak: Weak<dyn DurableListener> = Arc::downgrade(&failed) as Weak<_>;
+        bench.log.set_listener(weak);
+        bench.append(&["a"]);
+        bench.sim.disk.fail_sync(1);
+        let syncer = Syncer::start(1);
+        syncer.request(&bench.log);
+        syncer.stop();
+        assert!(failed.0.load(Ordering::Acquire));
+    }
+}
