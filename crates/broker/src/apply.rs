@@ -100,13 +100,8 @@ impl Broker {
     fn open_topic(&self, image: &Image, topic: &TopicImage) {
         let config = self.topic_config(image, &topic.name);
         let partitions = self.open_partitions(topic, &config, 0);
-        let opened = Arc::new(Topic::new(
-            topic.id,
-            topic.name.clone(),
-            topic.internal,
-            config,
-            partitions,
-        ));
+        let opened =
+            Arc::new(Topic::new(topic.id, topic.name.clone(), topic.internal, config, partitions));
         self.topics.insert(opened.clone());
         self.lead_groups(&opened);
     }

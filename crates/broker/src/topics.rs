@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 
 use metadata::{
-    CreatedTopic, NewPartitions, NewTopic, NodeId, Operation, Outcome, Placement, Refusal,
-    TopicId,
+    CreatedTopic, NewPartitions, NewTopic, NodeId, Operation, Outcome, Placement, Refusal, TopicId,
 };
 
 use crate::broker::Broker;

@@ -18,7 +18,10 @@ impl InSync {
     /// A set in which every replica is known to hold everything below `high_watermark`.
     #[must_use]
     pub fn new(replicas: &[NodeId], high_watermark: Offset) -> InSync {
-        InSync { ends: replicas.iter().map(|node| (*node, high_watermark)).collect(), high_watermark }
+        InSync {
+            ends: replicas.iter().map(|node| (*node, high_watermark)).collect(),
+            high_watermark,
+        }
     }
 
     /// A replica holds everything below `end`; says the new watermark when that moved it.
