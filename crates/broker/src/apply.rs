@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use metadata::{Change, ConfigResource, Delta, Image, PartitionImage, TopicImage, Watch};
+use log::{Log, LogError};
+use metadata::{Change, ConfigResource, Delta, Image, PartitionImage, TopicId, TopicImage, Watch};
 use replication::{Partition, PartitionId};
 
 use crate::broker::Broker;
@@ -173,8 +174,7 @@ impl Broker {
         }
         let id = PartitionId { topic_id: topic.id, topic: topic.name.clone(), index };
         let opened = self
-            .log_dir
-            .open_log(&topic.name, index, topic.id.0, config.log.clone())
+            .open_log(topic, config, index)
             .and_then(|log| Partition::lead(id, self.node, log, self.syncer.clone(), image));
         match opened {
             Ok(partition) => Some(partition),
@@ -187,6 +187,32 @@ impl Broker {
                 );
                 None
             }
+        }
+    }
+
+    /// The log of a partition. A folder of that name may be left over from a topic whose deletion a
+    /// crash interrupted: it is kept under another name, as the metadata could be what is wrong.
+    fn open_log(
+        &self,
+        topic: &TopicImage,
+        config: &TopicConfig,
+        index: i32,
+    ) -> Result<Arc<Log>, LogError> {
+        let open = || self.log_dir.open_log(&topic.name, index, topic.id.0, config.log.clone());
+        match open() {
+            Err(LogError::TopicIdMismatch { found, .. }) => {
+                let aside = self.log_dir.set_aside(&topic.name, index)?;
+                tracing::warn!(
+                    topic = %topic.name,
+                    partition = index,
+                    of = %TopicId(found),
+                    folder = %aside.display(),
+                    "a folder of another topic of this name was moved aside; delete it when it is \
+                     not needed"
+                );
+                open()
+            }
+            opened => opened,
         }
     }
 

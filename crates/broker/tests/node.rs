@@ -10,6 +10,7 @@ use broker::groups::{
     OFFSETS_TOPIC,
 };
 use broker::{Broker, CreateTopic, TopicRef};
+use env::Disk as _;
 use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
 use walser_broker as broker;
@@ -166,6 +167,30 @@ async fn a_deleted_topic_is_gone_and_its_name_is_free() {
 
     create(&broker, "orders", 1, &[]).await;
     assert!(read(&broker, "orders", 0).is_empty(), "the new topic begins empty");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_left_over_from_a_deleted_topic_is_moved_aside() {
+    let sim = Sim::new(6);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 1, &[]).await;
+    write(&broker, &sim, "orders", 0, &["old"]).await;
+    let folder = std::path::Path::new("/data/orders-0");
+    let kept = std::path::Path::new("/kept");
+    sim.disk.rename(folder, kept).expect("the folder is taken away");
+    let id = broker.topic(TopicRef::Name("orders")).expect("there").id;
+    let _ = broker.delete_topics(vec![id]).await;
+    broker.stop().await;
+    // As a crash between the deletion in the metadata and that of the folder leaves it.
+    sim.disk.rename(kept, folder).expect("and comes back");
+
+    let broker = start(&sim).await;
+    create(&broker, "orders", 1, &[]).await;
+    assert!(read(&broker, "orders", 0).is_empty(), "the new topic begins empty");
+    assert_eq!(write(&broker, &sim, "orders", 0, &["new"]).await, Offset(0));
+    let names = sim.disk.read_dir(std::path::Path::new("/data")).expect("listed");
+    assert!(names.iter().any(|entry| entry.name.ends_with("-stray")), "nothing was deleted");
     broker.stop().await;
 }
 

@@ -235,6 +235,7 @@ impl Log {
         writer.pending.push(Pending::Snapshot(base, writer.producers.encode()));
         writer.names_dirty = true;
         writer.reserved = 0;
+        writer.indexed = 0;
         writer.first_timestamp = None;
         writer.opened_ms = self.env.clock.wall_ms();
         let mut segments = self.segments.load().as_ref().clone();

@@ -68,6 +68,9 @@ pub struct LogConfig {
     /// How far ahead of the end a growing segment reserves blocks; 0 reserves none. Only a segment
     /// that has outgrown one such step does, so that a small partition stays small.
     pub preallocate_bytes: u32,
+    /// A checkpoint writes the indexes of an active segment that has grown by this much since the
+    /// last: recovery walks no more than that of what is durable.
+    pub checkpoint_index_bytes: u32,
     /// The most that the records of one batch may take once decompressed.
     pub decompressed_bytes_max: usize,
 }
@@ -91,6 +94,7 @@ impl Default for LogConfig {
             durability: Durability::Fsync,
             producer_id_expiration_ms: 24 * 3_600_000,
             preallocate_bytes: 1 << 20,
+            checkpoint_index_bytes: 16 << 20,
             decompressed_bytes_max: 64 << 20,
         }
     }

@@ -72,6 +72,10 @@ pub(crate) struct Writer {
     pub names_dirty: bool,
     pub folder_dirty: bool,
     pub epochs_dirty: bool,
+    /// Up to here the active segment's index files were written.
+    pub indexed: u32,
+    /// Where a snapshot was written that belongs to no segment's base.
+    pub extra_snapshot: Option<Offset>,
     /// Blocks of the active file are reserved up to here.
     pub reserved: u64,
     /// Timestamp of the first batch in the active segment, and the wall time it was opened.
@@ -238,6 +242,33 @@ impl Log {
             }
         }
         self.sync_locked()
+    }
+
+    /// [`Log::sync`], and index files and a producer snapshot for the active segment when it has grown
+    /// much since the last, so that recovery need not walk what is durable.
+    pub fn checkpoint(&self) -> Result<Offset, LogError> {
+        let replaced = {
+            let mut writer = self.writer.lock();
+            let size = writer.active.extent().size;
+            if size.saturating_sub(writer.indexed) < self.config.load().checkpoint_index_bytes {
+                None
+            } else {
+                let index = Arc::new(writer.active.finished_index());
+                let active = writer.active.clone();
+                let end = self.log_end();
+                let snapshot = Pending::Snapshot(end, writer.producers.encode());
+                writer.pending.extend([Pending::Indexes(active, index), snapshot]);
+                writer.indexed = size;
+                writer.extra_snapshot.replace(end)
+            }
+        };
+        let durable = self.sync()?;
+        let in_use = |offset| self.segments.load().iter().any(|segment| segment.base == offset);
+        if let Some(offset) = replaced.filter(|offset| !in_use(*offset)) {
+            let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
+            files::remove(&*self.env.disk, &path)?;
+        }
+        Ok(durable)
     }
 
     /// [`Log::sync`] for a caller that holds `syncing`.

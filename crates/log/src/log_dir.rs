@@ -369,6 +369,19 @@ impl LogDir {
         Ok(())
     }
 
+    /// Moves the folder of a partition out of the way, so that another topic of its name can have
+    /// one. Nothing of it is deleted, and it is not looked at again.
+    pub fn set_aside(&self, topic: &str, partition: i32) -> Result<PathBuf, LogError> {
+        let disk = &*self.shared.env.disk;
+        let folder = names::partition_folder(topic, partition);
+        let unique = names::id_text(Uuid::from_bytes(self.shared.env.random.id()));
+        let aside = self.shared.path.join(format!("{folder}.{unique}{}", names::STRAY_FOLDER));
+        let dir = self.shared.path.join(folder);
+        disk.rename(&dir, &aside).map_err(|error| LogError::io(&dir, "rename", error))?;
+        files::sync_dir(disk, &self.shared.path)?;
+        Ok(aside)
+    }
+
     /// Deletes the folder of a partition, whether its log is open or not.
     pub fn delete_partition(&self, topic: &str, partition: i32) -> Result<(), LogError> {
         if let Some(log) = self.log(topic, partition) {
@@ -439,7 +452,7 @@ impl LogDir {
         let open: Vec<Arc<Log>> = self.shared.logs.lock().open.values().cloned().collect();
         let mut failed = None;
         for log in open {
-            if let Err(error) = log.sync()
+            if let Err(error) = log.checkpoint()
                 && !matches!(error, LogError::Closed)
             {
                 failed.get_or_insert(error);

@@ -15,6 +15,8 @@ pub const SNAPSHOT: &str = "snapshot";
 pub const DELETED: &str = ".deleted";
 /// Added to the name of a folder that waits for its deletion.
 pub const DELETED_FOLDER: &str = "-delete";
+/// What the name of a folder ends with that was moved out of the way of another topic.
+pub const STRAY_FOLDER: &str = "-stray";
 /// Which leader epoch began where.
 pub const EPOCHS: &str = "leader-epoch-checkpoint";
 /// Whose partition a folder holds.

@@ -136,6 +136,8 @@ impl Log {
             names_dirty: created || opening.names_changed || !state.clean,
             folder_dirty: created || !state.clean,
             epochs_dirty: epochs_changed || !state.clean,
+            indexed: 0,
+            extra_snapshot: None,
             reserved: 0,
             first_timestamp,
             opened_ms: env.clock.wall_ms(),

@@ -107,6 +107,8 @@ impl Log {
         writer.active = active;
         writer.file = file;
         writer.reserved = 0;
+        writer.indexed = 0;
+        writer.extra_snapshot = None;
         self.segments.store(Arc::new(left));
         Ok(())
     }

@@ -168,6 +168,7 @@ impl Trial {
             cleanup: Cleanup { delete: true, compact: false },
             file_delete_delay_ms: self.dice(2) * 1000,
             preallocate_bytes: u32::try_from(self.dice(2)).unwrap() * 256,
+            checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
             ..LogConfig::default()
         }
     }
