@@ -1,3 +1,5 @@
+//! Every kind of file as a person sees it, whole and damaged.
+
 use std::path::Path;
 
 use env::sim::Sim;

@@ -1,3 +1,5 @@
+//! The folder of all partitions: identity, refusals, marks, deletion.
+
 use std::io::IoSlice;
 
 use env::sim::{CrashLoss, Sim};

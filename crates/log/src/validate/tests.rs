@@ -1,3 +1,5 @@
+//! What a batch from a client must be, and the refusal of each thing it must not.
+
 use records::{BatchBuilder, ProducerEpoch, ProducerId};
 
 use super::*;
