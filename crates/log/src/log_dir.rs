@@ -11,6 +11,8 @@
 //! Lock order: `files` (one writer of checkpoints), then `logs`. A log calls in here while it holds
 //! its own locks, so nothing here calls a log's blocking methods under either.
 
+mod identity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,9 +23,10 @@ use env::disk::{Lock, OpenMode, Space};
 use env::{Disk, Env};
 use parking_lot::{Condvar, Mutex};
 use records::Offset;
-use thiserror::Error;
 use uuid::Uuid;
 
+pub use self::identity::{Identity, LogDirError};
+use self::identity::{check_ours, create_durably, identity_text, read_identity, unwritable};
 use crate::checkpoint::{self, Key};
 use crate::config::LogConfig;
 use crate::error::LogError;
@@ -40,85 +43,8 @@ const META: &str = "meta.properties";
 const CLEAN: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
-/// The line that tells our folder from Kafka's.
-const OUR_LINE: &str = "walser.version=1";
 /// Checkpoints are read up to this size: a million partitions with long names.
 const CHECKPOINT_MAX: u64 = 256 << 20;
-
-/// Why a folder cannot be used.
-#[derive(Debug, Error)]
-pub enum LogDirError {
-    /// Another process uses it.
-    #[error("{path} is in use by another process")]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// It holds something else.
-    #[error("{path} is not empty and not a data folder, it holds {}", found.join(", "))]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// Some of what is there.
-        found: Vec<String>,
-    },
-    /// It is the data folder of an Apache Kafka broker.
-    #[error("{path} is the data folder of a Kafka broker")]
-    ForeignKafka {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// It cannot be written.
-    #[error("{path} cannot be written: {source}")]
-    Unwritable {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It belongs to another cluster.
-    #[error("{path} belongs to cluster {found}, not {expected}")]
-    WrongCluster {
-        /// The folder.
-        path: PathBuf,
-        /// Its cluster.
-        found: String,
-        /// What was asked for.
-        expected: String,
-    },
-    /// It belongs to another node.
-    #[error("{path} belongs to node {found}, not {expected}")]
-    WrongNode {
-        /// The folder.
-        path: PathBuf,
-        /// Its node.
-        found: i32,
-        /// What was asked for.
-        expected: i32,
-    },
-    /// A file of the folder is not what was written.
-    #[error("{path} is damaged: {what}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// Something else failed.
-    #[error(transparent)]
-    Log(#[from] LogError),
-}
-
-/// Whose folder it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The cluster.
-    pub cluster_id: String,
-    /// The node.
-    pub node_id: i32,
-    /// The folder itself.
-    pub directory_id: Uuid,
-}
 
 /// A partition that has a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -528,106 +454,6 @@ impl Marks for Shared {
         self.logs.lock().written = marks.into_keys().collect();
         Ok(())
     }
-}
-
-fn unwritable(path: &Path, source: io::Error) -> LogDirError {
-    LogDirError::Unwritable { path: path.to_owned(), source }
-}
-
-/// Creates a folder and those above it so that a crash does not take them back.
-fn create_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !disk.exists(folder))
-        .collect();
-    disk.create_dir_all(path)?;
-    for parent in missing.iter().rev().filter_map(|folder| folder.parent()) {
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        disk.sync_dir(parent)?;
-    }
-    Ok(())
-}
-
-/// Whether the folder is ours (`Some`) or may become so (`None`).
-fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, LogDirError> {
-    if !disk.exists(path) {
-        return Ok(None);
-    }
-    let entries = disk.read_dir(path).map_err(|source| unwritable(path, source))?;
-    if entries.iter().any(|entry| entry.name == META) {
-        let meta = path.join(META);
-        let bytes =
-            disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
-        let text = String::from_utf8_lossy(&bytes);
-        if text.lines().any(|line| line.trim() == OUR_LINE) {
-            return Ok(Some(()));
-        }
-        return Err(LogDirError::ForeignKafka { path: path.to_owned() });
-    }
-    // What our own first start leaves when it is interrupted, and what file systems put there.
-    let harmless = [LOCK, "meta.properties.tmp", "lost+found"];
-    let found: Vec<String> = entries
-        .into_iter()
-        .map(|entry| entry.name)
-        .filter(|name| !harmless.contains(&name.as_str()))
-        .take(3)
-        .collect();
-    if found.is_empty() {
-        return Ok(None);
-    }
-    Err(LogDirError::Foreign { path: path.to_owned(), found })
-}
-
-fn identity_text(identity: &Identity) -> String {
-    format!(
-        "version=1\ncluster.id={}\nnode.id={}\ndirectory.id={}\n{OUR_LINE}\n",
-        identity.cluster_id,
-        identity.node_id,
-        names::id_text(identity.directory_id)
-    )
-}
-
-fn read_identity(
-    disk: &dyn Disk,
-    path: &Path,
-    node_id: i32,
-    cluster_id: Option<&str>,
-) -> Result<Identity, LogDirError> {
-    let meta = path.join(META);
-    let bytes =
-        disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
-        line.map(str::trim).ok_or_else(|| LogDirError::Damaged {
-            path: meta.clone(),
-            what: format!("no {key} in it"),
-        })
-    };
-    let malformed = |what: &str| LogDirError::Damaged { path: meta.clone(), what: what.to_owned() };
-    let identity = Identity {
-        cluster_id: value("cluster.id")?.to_owned(),
-        node_id: value("node.id")?.parse().map_err(|_| malformed("node.id is not a number"))?,
-        directory_id: names::parse_id(value("directory.id")?)
-            .ok_or_else(|| malformed("directory.id is not an id"))?,
-    };
-    if let Some(expected) = cluster_id
-        && expected != identity.cluster_id
-    {
-        return Err(LogDirError::WrongCluster {
-            path: path.to_owned(),
-            found: identity.cluster_id,
-            expected: expected.to_owned(),
-        });
-    }
-    if node_id != identity.node_id {
-        return Err(LogDirError::WrongNode {
-            path: path.to_owned(),
-            found: identity.node_id,
-            expected: node_id,
-        });
-    }
-    Ok(identity)
 }
 
 fn read_marks(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<Key, Mark>, LogDirError> {

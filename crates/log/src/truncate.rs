@@ -15,7 +15,8 @@ use crate::index::{Index, relative};
 use crate::log::{Log, Writer};
 use crate::names;
 use crate::producers::Producers;
-use crate::recovery::{first_timestamp, replay};
+use crate::recovery::first_timestamp;
+use crate::recovery::state::replay;
 use crate::segment::{Segment, Written};
 use crate::walk::HeaderWalk;
 
