@@ -89,7 +89,7 @@ impl Broker {
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
             producer_ids: ProducerIds::default(),
-            budget: Budget::new(config.queued_max_request_bytes as u64),
+            budget: Budget::new(config.queued_max_request_bytes, config.socket_request_max_bytes),
             tasks: parking_lot::Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
             config_at_start: config,
@@ -256,10 +256,7 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         group_size_max: count(config.group_max_size),
         metadata_bytes_max: count(config.offset_metadata_max_bytes),
         offsets_retention: Duration::from_millis(config.offsets_retention_ms),
-        offsets_check_interval: Duration::from_millis(
-            config.offsets_retention_check_interval_ms,
-        ),
+        offsets_check_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
         ..GroupConfig::default()
     }
 }
-

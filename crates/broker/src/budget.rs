@@ -1,14 +1,28 @@
 //! One budget in bytes for all requests and replies in flight.
 //!
-//! A connection reserves before it reads on, and gives back when the bytes are gone. Replies are
-//! counted without asking, as they exist already; that may take the budget below zero, and then
-//! nobody reads further requests until replies have left. No allocation is ever made for what a
-//! peer only announced.
+//! **Requests** ask: a connection holds bytes of the budget ([`Grant`]) before it makes room to read
+//! on, and gives them back when the room is gone. What a peer only announced is never held.
+//!
+//! Half a request cannot be given back, so requests that hold the whole budget between them could
+//! wait for each other for ever. Therefore a part of the budget is a *reserve* that only finishes
+//! what has begun: when the open part is used up, requests wait in line, and the first is lent room
+//! for the whole rest of its frame. Who was lent that never waits again, and who does not go on is
+//! cut by its connection; either way the reserve comes back.
+//!
+//! **Replies** are counted without asking ([`Tally`]), as they exist already. While they hold more
+//! than half the budget it is *crowded*: nobody begins a request until some have left. Replies leave
+//! by themselves or with their connection, so that ends.
+//!
+//! Invariants: `left` is what nobody holds, and equals `total` when nothing is in flight. Every wait
+//! is registered and every return is made under the one lock, so no wake-up is lost. Wakers are
+//! called outside it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
+use parking_lot::Mutex;
 
 /// The shared budget; cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,35 +31,94 @@ pub struct Budget(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     total: i64,
-    left: AtomicI64,
-    returned: Notify,
+    /// Bytes of replies, to be looked at without the lock.
+    replies: AtomicI64,
+    pool: Mutex<Pool>,
 }
 
-/// Bytes taken from the budget, given back by dropping.
+#[derive(Debug)]
+struct Pool {
+    /// Bytes for whoever asks; below zero while replies exceed the budget.
+    open: i64,
+    /// Bytes of the reserve that are not lent.
+    spare: i64,
+    reserve: i64,
+    tickets: u64,
+    /// Requests that wait for room, first come first served.
+    line: BTreeMap<u64, Wish>,
+    /// Who waits until it is no longer crowded.
+    gate: BTreeMap<u64, Waker>,
+}
+
+/// A request in line, and the bytes that it still needs in all.
+#[derive(Debug)]
+struct Wish {
+    whole: i64,
+    waker: Waker,
+}
+
+/// Where the bytes of a wish come from.
+enum Source {
+    Open,
+    Reserve,
+}
+
+/// Bytes of one connection's requests, given back by dropping.
 #[derive(Debug)]
 pub struct Grant {
     budget: Budget,
-    bytes: i64,
+    open: i64,
+    lent: i64,
+    ticket: Option<u64>,
 }
 
+/// Bytes of one connection's replies, given back by dropping.
+#[derive(Debug)]
+pub struct Tally {
+    budget: Budget,
+    bytes: i64,
+    ticket: Option<u64>,
+}
+
+/// Whom to wake after something was given back.
+type Woken = [Option<Waker>; 2];
+
 impl Budget {
-    /// A budget of `bytes`.
+    /// A budget of `total` bytes, for requests of up to `request_max` each. The reserve has room for
+    /// the largest request, but is at most half of all.
     #[must_use]
-    pub fn new(bytes: u64) -> Budget {
-        let total = i64::try_from(bytes).unwrap_or(i64::MAX);
-        Budget(Arc::new(Shared { total, left: AtomicI64::new(total), returned: Notify::new() }))
+    pub fn new(total: usize, request_max: usize) -> Budget {
+        let total = signed(total);
+        let reserve = signed(request_max).min(total / 2);
+        let pool = Pool {
+            open: total - reserve,
+            spare: reserve,
+            reserve,
+            tickets: 0,
+            line: BTreeMap::new(),
+            gate: BTreeMap::new(),
+        };
+        let replies = AtomicI64::new(0);
+        Budget(Arc::new(Shared { total, replies, pool: Mutex::new(pool) }))
     }
 
-    /// An empty grant, to be grown.
+    /// Nothing held yet for requests.
     #[must_use]
     pub fn grant(&self) -> Grant {
-        Grant { budget: self.clone(), bytes: 0 }
+        Grant { budget: self.clone(), open: 0, lent: 0, ticket: None }
+    }
+
+    /// Nothing counted yet for replies.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally { budget: self.clone(), bytes: 0, ticket: None }
     }
 
     /// Bytes nobody holds; below zero while replies exceed the budget.
     #[must_use]
     pub fn left(&self) -> i64 {
-        self.0.left.load(Ordering::Relaxed)
+        let pool = self.0.pool.lock();
+        pool.open + pool.spare
     }
 
     /// The whole budget.
@@ -54,48 +127,191 @@ impl Budget {
         self.0.total
     }
 
-    /// Waits until somebody gives bytes back. Made before looking, so that no return is missed.
-    pub fn returned(&self) -> impl Future<Output = ()> + Send + 'static {
-        let shared = self.0.clone();
-        async move { shared.returned.notified().await }
+    /// Whether replies hold so much that no request should add to them.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.0.replies.load(Ordering::Relaxed) > self.0.total / 2
+    }
+
+    /// Whether requests wait for room.
+    #[must_use]
+    pub fn has_line(&self) -> bool {
+        !self.0.pool.lock().line.is_empty()
+    }
+
+    /// Changes the pool, and wakes whom that lets go on.
+    fn change<T>(&self, change: impl FnOnce(&mut Pool, &AtomicI64) -> T) -> T {
+        let (result, woken) = {
+            let mut pool = self.0.pool.lock();
+            let result = change(&mut pool, &self.0.replies);
+            (result, pool.next(self.is_crowded()))
+        };
+        for waker in woken.into_iter().flatten() {
+            waker.wake();
+        }
+        result
+    }
+}
+
+impl Pool {
+    /// The first in line if there is room for it, the first at the gate if that is open.
+    fn next(&self, crowded: bool) -> Woken {
+        let first = self.line.values().next();
+        let served = first.filter(|wish| self.source(wish.whole, wish.whole).is_some());
+        let passed = if crowded { None } else { self.gate.values().next() };
+        [served.map(|wish| wish.waker.clone()), passed.cloned()]
+    }
+
+    /// Where `more` bytes would come from. The reserve lends the `whole` or nothing; what is larger
+    /// than all of it is lent when nobody else borrows.
+    fn source(&self, more: i64, whole: i64) -> Option<Source> {
+        if self.open >= more {
+            Some(Source::Open)
+        } else if self.spare >= whole || self.spare == self.reserve {
+            Some(Source::Reserve)
+        } else {
+            None
+        }
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
     }
 }
 
 impl Grant {
-    /// Holds `bytes` from now on if the budget allows; a smaller number always does.
-    #[must_use]
-    pub fn resize(&mut self, bytes: usize) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let more = bytes - self.bytes;
-        if more > 0 && self.budget.left() < more {
-            return false;
+    /// Holds at least `bytes` from now on, waiting in line where there is no room. Who had to wait is
+    /// given room for the `whole` request, so that it waits once only.
+    pub fn poll_hold(&mut self, context: &mut Context<'_>, bytes: usize, whole: usize) -> Poll<()> {
+        let more = signed(bytes) - self.held();
+        if more <= 0 {
+            return Poll::Ready(());
         }
-        self.force(bytes);
-        true
+        let whole = signed(whole.max(bytes)) - self.held();
+        let Grant { budget, open, lent, ticket } = self;
+        budget.change(|pool, _| {
+            let is_first = pool.line.keys().next().is_none_or(|first| Some(*first) == *ticket);
+            let more = if ticket.is_some() { whole } else { more };
+            match pool.source(more, whole).filter(|_| is_first) {
+                Some(Source::Open) => {
+                    pool.open -= more;
+                    *open += more;
+                }
+                Some(Source::Reserve) => {
+                    pool.spare -= whole;
+                    *lent += whole;
+                }
+                None => {
+                    let ticket = *ticket.get_or_insert_with(|| pool.ticket());
+                    let waker = context.waker().clone();
+                    pool.line.insert(ticket, Wish { whole, waker });
+                    return Poll::Pending;
+                }
+            }
+            if let Some(ticket) = ticket.take() {
+                pool.line.remove(&ticket);
+            }
+            Poll::Ready(())
+        })
     }
 
-    /// Holds `bytes` from now on, whatever is left: they are in memory already.
+    /// Holds no more than `bytes` from now on; what was lent goes back first.
+    pub fn shrink(&mut self, bytes: usize) {
+        let surplus = self.held() - signed(bytes);
+        if surplus <= 0 {
+            return;
+        }
+        let lent = surplus.min(self.lent);
+        let open = surplus - lent;
+        self.lent -= lent;
+        self.open -= open;
+        self.budget.change(|pool, _| {
+            pool.spare += lent;
+            pool.open += open;
+        });
+    }
+
+    /// Whether a part of it is lent by the reserve, which others may wait for.
+    #[must_use]
+    pub fn borrows(&self) -> bool {
+        self.lent > 0
+    }
+
+    /// Whether it stands in line.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    fn held(&self) -> i64 {
+        self.open + self.lent
+    }
+}
+
+impl Tally {
+    /// Counts `bytes` from now on, whatever is left: they are in memory already.
     pub fn count(&mut self, bytes: usize) {
-        self.force(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    fn force(&mut self, bytes: i64) {
-        let more = bytes - self.bytes;
+        let more = signed(bytes) - self.bytes;
         if more == 0 {
             return;
         }
-        self.bytes = bytes;
-        self.budget.0.left.fetch_sub(more, Ordering::Relaxed);
-        if more < 0 {
-            self.budget.0.returned.notify_waiters();
+        self.bytes += more;
+        self.budget.change(|pool, replies| {
+            pool.open -= more;
+            replies.fetch_add(more, Ordering::Relaxed);
+        });
+    }
+
+    /// Waits while it is crowded. Whoever passes lets the next one try, so all go on one by one for
+    /// as long as what they add leaves room.
+    pub fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ticket.is_none() && !self.budget.is_crowded() {
+            return Poll::Ready(());
         }
+        let Tally { budget, ticket, .. } = self;
+        budget.change(|pool, _| {
+            let is_first = pool.gate.keys().next().is_none_or(|first| Some(*first) == *ticket);
+            if is_first && !budget.is_crowded() {
+                if let Some(ticket) = ticket.take() {
+                    pool.gate.remove(&ticket);
+                }
+                return Poll::Ready(());
+            }
+            let ticket = *ticket.get_or_insert_with(|| pool.ticket());
+            pool.gate.insert(ticket, context.waker().clone());
+            Poll::Pending
+        })
     }
 }
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        self.force(0);
+        let Grant { budget, open, lent, ticket } = self;
+        if *open == 0 && *lent == 0 && ticket.is_none() {
+            return;
+        }
+        budget.change(|pool, _| {
+            pool.open += *open;
+            pool.spare += *lent;
+            if let Some(ticket) = ticket {
+                pool.line.remove(ticket);
+            }
+        });
     }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.count(0);
+        if let Some(ticket) = self.ticket {
+            self.budget.change(|pool, _| pool.gate.remove(&ticket));
+        }
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+// Elsewhere, where a layer below this one needs them: `wire::reader` (array entries of one message),
+// `log` (a decompressed batch, and how many at once), `coordinators::limits` (groups),
+// `metadata::limits` (topics, and partitions one request may create).
+//
 // Set by configuration: socket.request.max.bytes (one frame), queued.max.request.bytes (all
 // requests and replies in flight), max.connections, max.connections.per.ip,
 // connections.max.idle.ms, message.max.bytes, fetch.max.bytes,
@@ -20,6 +24,9 @@ pub const FRAME_PROGRESS_PERIOD: Duration = Duration::from_secs(10);
 /// A reader that takes nothing of a waiting reply for this long is cut: it holds memory others need.
 pub const READER_STALL_MAX: Duration = Duration::from_secs(30);
 
+/// The same while replies hold more than half the byte budget, and others wait because of that.
+pub const READER_STALL_CROWDED_MAX: Duration = Duration::from_secs(10);
+
 /// Bytes a connection may buffer before they count in the byte budget: a small request costs no
 /// accounting, and 10,000 connections with half a request each stay under 160 MB.
 pub const FREE_INPUT_BYTES: usize = 16 * 1024;
@@ -28,14 +35,11 @@ pub const FREE_INPUT_BYTES: usize = 16 * 1024;
 /// this leaves room for the ones that keep more, and bounds what a connection can park.
 pub const PIPELINE_REQUESTS_MAX: usize = 64;
 
-/// In-memory reply bytes of one connection beyond which its next request is not looked at.
+/// Memory of one connection's replies beyond which its next request is not looked at.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Partitions named in one DescribeTopicPartitions reply, Kafka's own page limit.
 pub const DESCRIBE_PARTITIONS_MAX: usize = 2000;
-
-/// Partitions one request may create: each costs files and metadata records.
-pub const CREATE_PARTITIONS_MAX: usize = 10_000;
 
 /// A group id, member id or instance id: Kafka sets no limit, and stores them in every record.
 pub const GROUP_NAME_BYTES_MAX: usize = 1024;

@@ -48,6 +48,11 @@ impl Answer {
         Answer { pieces, broken: false }
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn cost(&self) -> usize {
+        self.pieces.iter().map(Piece::cost).sum()
+    }
+
     /// No answer, and the end of the connection.
     pub(crate) fn broken() -> Answer {
         Answer { pieces: SmallVec::new(), broken: true }

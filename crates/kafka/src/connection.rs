@@ -6,32 +6,31 @@
 //! (their appends keep the order of the connection), so that a fetch behind it sees what was written;
 //! behind anything else nothing is, as in Kafka.
 //!
+//! Before it sleeps, whatever is to wake it is registered: the socket for bytes, or for room to send;
+//! the first parked request; the byte budget; the timer.
+//!
 //! Nothing here knows what a request means: [`crate::dispatch`] does.
 
-use std::collections::VecDeque;
+mod pipeline;
+mod watch;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use broker::limits::{
-    FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD, OUTPUT_BYTES_MAX, PIPELINE_REQUESTS_MAX,
-    READER_STALL_MAX,
-};
+use broker::budget::Tally;
+use broker::limits::{FRAME_PROGRESS_PERIOD, OUTPUT_BYTES_MAX};
 use env::net::Stream;
 
-use crate::answer::{Answer, Parked, Reply};
+use self::pipeline::Pipeline;
+use self::watch::{Surroundings, Watch};
+use crate::answer::{Answer, Reply};
 use crate::dispatch::{Session, dispatch};
-use crate::input::{BadLength, Input, Received};
+use crate::input::{BadLength, Input};
 use crate::listener::Shared;
 use crate::output::Output;
-
-/// A connection at rest is looked at this often even where nothing ends it.
-const LOOK_AT_LEAST: Duration = Duration::from_secs(3600);
-
-/// The only requests that may pass one that waits.
-const PRODUCE: i16 = wire::ApiKey::Produce.number();
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -58,44 +57,27 @@ pub(crate) struct Connection {
     session: Session,
     stream: Stream,
     input: Input,
-    waiting: VecDeque<Waiting>,
+    pipeline: Pipeline,
     output: Output,
-    check: Pin<Box<dyn Future<Output = ()> + Send>>,
-    budget_returned: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// The memory of all answers that are here.
+    tally: Tally,
     watch: Watch,
+    timer: Pin<Box<dyn Future<Output = ()> + Send>>,
     closing: Option<Ended>,
-}
-
-/// A request whose answer has not been queued yet.
-enum Waiting {
-    Ready(Answer),
-    Parked(Parked),
-}
-
-/// What the timer compares with at its next look.
-#[derive(Debug, Default)]
-struct Watch {
-    received: usize,
-    active: bool,
-    sent: bool,
-    /// The next look is further away than one period.
-    far: bool,
-    idle_since: Duration,
-    stalled_since: Option<Duration>,
 }
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>, stream: Stream, peer: SocketAddr) -> Connection {
         let budget = shared.broker.budget();
-        let config = shared.broker.config();
         Connection {
-            input: Input::new(budget, config.socket_request_max_bytes),
-            output: Output::new(budget),
-            check: Box::pin(env::clock::sleep(FRAME_PROGRESS_PERIOD)),
-            budget_returned: None,
-            watch: Watch { idle_since: shared.broker.env().clock.monotonic(), ..Watch::default() },
+            input: Input::new(budget, shared.broker.config().socket_request_max_bytes),
+            pipeline: Pipeline::default(),
+            output: Output::default(),
+            tally: budget.tally(),
+            watch: Watch::new(shared.broker.env().clock.monotonic()),
+            // Due at once: the first look sets it.
+            timer: Box::pin(std::future::ready(())),
             session: Session::new(peer),
-            waiting: VecDeque::new(),
             closing: None,
             shared,
             stream,
@@ -108,87 +90,82 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
-        if self.check.as_mut().poll(context).is_ready() {
-            if let Some(ended) = self.look(context) {
-                return Poll::Ready(ended);
+        while self.timer.as_mut().poll(context).is_ready() {
+            match self.look() {
+                Ok(next) => self.timer = Box::pin(env::clock::sleep(next)),
+                Err(ended) => return Poll::Ready(ended),
             }
         }
         loop {
-            let stopped_early = self.dispatch_frames(context);
+            let held_up = self.dispatch_frames(context);
             self.collect_answers(context);
-            let mut sent = false;
+            let mut sent = 0;
             let flushed = self.output.poll_flush(context, &mut self.stream, &mut sent);
-            self.watch.sent |= sent;
+            self.watch.sent(sent);
+            self.tally.count(self.answers_cost());
             match flushed {
                 Poll::Ready(Err(error)) => return Poll::Ready(Ended::Io(error)),
-                Poll::Ready(Ok(())) if self.waiting.is_empty() => {
+                Poll::Ready(Ok(())) if self.pipeline.is_empty() => {
                     if let Some(ended) = self.closing.take() {
                         return Poll::Ready(ended);
                     }
                 }
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
-            if !self.may_dispatch() {
-                // Woken again by a parked request, or by the peer taking what waits for it.
-                self.look_soon_if_busy(context);
-                return Poll::Pending;
+            if held_up || !self.may_dispatch() {
+                // Woken again by whoever makes it less crowded, by a parked request, or by the peer
+                // taking what waits for it.
+                self.input.rest();
+                return self.sleep(context, false);
             }
-            if stopped_early {
+            if self.input.has_frame() {
                 continue;
             }
-            match self.poll_receive(context) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(ended)) => return Poll::Ready(ended),
-                Poll::Pending => {
-                    self.look_soon_if_busy(context);
-                    return Poll::Pending;
-                }
+            match self.input.poll_receive(context, &mut self.stream) {
+                // The peer has said all. It may still listen to what it asked for.
+                Poll::Ready(Ok(0)) => self.closing = Some(Ended::ByPeer),
+                Poll::Ready(Ok(received)) => self.watch.received(received),
+                Poll::Ready(Err(error)) => return Poll::Ready(Ended::Io(error)),
+                Poll::Pending => return self.sleep(context, !self.input.waits_for_room()),
             }
         }
     }
 
-    /// Dispatches what the buffer holds, as far as the order of answers allows; says whether that
-    /// order, or the peer's slowness, stopped it.
+    /// Dispatches what the buffer holds, as far as the order of answers allows; says whether too
+    /// many replies elsewhere hold it up.
     fn dispatch_frames(&mut self, context: &mut Context<'_>) -> bool {
-        while self.may_dispatch() {
+        while self.may_dispatch() && self.input.has_frame() {
+            if self.tally.poll_pass(context).is_pending() {
+                return true;
+            }
             let frame = match self.input.next_frame() {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return false,
+                Ok(None) => break,
                 Err(BadLength(len)) => {
                     self.closing = Some(Ended::BadLength(len));
-                    return false;
+                    break;
                 }
             };
-            self.watch.active = true;
+            self.watch.acted();
+            self.watch.frame_ended();
             match dispatch(&self.shared, &mut self.session, frame) {
-                Ok(Reply::Now(answer)) if self.waiting.is_empty() => self.queue(answer),
-                Ok(Reply::Now(answer)) => self.waiting.push_back(Waiting::Ready(answer)),
+                Ok(Reply::Now(answer)) if self.pipeline.is_empty() => self.queue(answer),
+                Ok(Reply::Now(answer)) => self.pipeline.push(answer),
                 Ok(Reply::Nothing) => {}
                 Ok(Reply::Later(parked)) => {
-                    self.waiting.push_back(Waiting::Parked(parked));
+                    self.pipeline.park(parked);
                     self.collect_answers(context);
                 }
-                Err(malformed) => {
-                    self.closing = Some(Ended::Malformed(malformed));
-                    return false;
-                }
+                Err(malformed) => self.closing = Some(Ended::Malformed(malformed)),
             }
         }
-        true
+        false
     }
 
     /// Moves answers that are ready, in order, to what is sent.
     fn collect_answers(&mut self, context: &mut Context<'_>) {
-        while let Some(first) = self.waiting.front_mut() {
-            let answer = match first {
-                Waiting::Ready(answer) => std::mem::take(answer),
-                Waiting::Parked(parked) => match parked.future.as_mut().poll(context) {
-                    Poll::Ready(answer) => answer,
-                    Poll::Pending => return,
-                },
-            };
-            self.waiting.pop_front();
-            self.watch.active = true;
+        while let Poll::Ready(Some(answer)) = self.pipeline.poll_next(context) {
+            self.watch.acted();
             self.queue(answer);
         }
     }
@@ -204,109 +181,39 @@ impl Connection {
 
     fn may_dispatch(&self) -> bool {
         self.closing.is_none()
-            && self.output.bytes() < OUTPUT_BYTES_MAX
-            && match self.waiting.back() {
-                None => true,
-                Some(_) if self.waiting.len() >= PIPELINE_REQUESTS_MAX => false,
-                Some(_) => {
-                    self.waiting.iter().all(Waiting::lets_produces_pass)
-                        && self.input.next_api_key().is_none_or(|key| key == PRODUCE)
-                }
-            }
+            && self.answers_cost() < OUTPUT_BYTES_MAX
+            && self.pipeline.admits(self.input.next_api_key())
     }
 
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        if let Some(returned) = &mut self.budget_returned {
-            if returned.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            self.budget_returned = None;
-        }
-        match self.input.poll_receive(context, &mut self.stream) {
-            Poll::Ready(Ok(Received::Bytes(read))) => {
-                self.watch.received += read;
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Ok(Received::End)) => Poll::Ready(Err(Ended::ByPeer)),
-            Poll::Ready(Ok(Received::NoBudget)) => {
-                let mut returned: Pin<Box<dyn Future<Output = ()> + Send>> =
-                    Box::pin(self.shared.broker.budget().returned());
-                if returned.as_mut().poll(context).is_pending() {
-                    self.budget_returned = Some(returned);
-                    return Poll::Pending;
-                }
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Ended::Io(error))),
-            Poll::Pending => Poll::Pending,
-        }
+    fn answers_cost(&self) -> usize {
+        self.pipeline.cost() + self.output.cost()
     }
 
-    /// The timer's look: idle, a frame that does not go on, a reader that takes nothing.
-    fn look(&mut self, context: &mut Context<'_>) -> Option<Ended> {
-        let now = self.shared.broker.env().clock.monotonic();
-        if self.watch.active || !self.waiting.is_empty() {
-            self.watch.idle_since = now;
+    /// Waits for what was registered with `context`, and for the timer.
+    fn sleep(&mut self, context: &mut Context<'_>, listening: bool) -> Poll<Ended> {
+        let clock = &self.shared.broker.env().clock;
+        let half_a_frame = listening && self.input.is_partial();
+        if self.watch.sleep(|| clock.monotonic(), half_a_frame, !self.output.is_empty()) {
+            self.timer = Box::pin(env::clock::sleep(FRAME_PROGRESS_PERIOD));
+            // Registers the new timer with this task; it is not due yet.
+            let _ = self.timer.as_mut().poll(context).is_ready();
         }
-        if self.output.is_empty() || self.watch.sent {
-            self.watch.stalled_since = (!self.output.is_empty()).then_some(now);
-        }
-        if self.watch.stalled_since.is_some_and(|since| now - since >= READER_STALL_MAX) {
-            return Some(Ended::SlowReader);
-        }
-        let fed = self.watch.received >= FRAME_PROGRESS_BYTES
-            || self.watch.active
-            || !self.may_dispatch()
-            || self.budget_returned.is_some();
-        if self.input.is_partial() && !fed && self.watch.idle_since + FRAME_PROGRESS_PERIOD <= now {
-            return Some(Ended::Stalled);
-        }
-        let idle_max = match self.shared.broker.config().connections_max_idle_ms {
-            Some(ms) => Duration::from_millis(ms),
-            None => Duration::MAX,
-        };
-        let idle = now.saturating_sub(self.watch.idle_since);
-        if idle >= idle_max {
-            return Some(Ended::Idle);
-        }
-        self.watch.active = false;
-        self.watch.sent = false;
-        self.watch.received = 0;
-        let next = if self.is_busy() {
-            FRAME_PROGRESS_PERIOD
-        } else {
-            idle_max.saturating_sub(idle).min(LOOK_AT_LEAST)
-        };
-        self.arm(context, next);
-        None
+        Poll::Pending
     }
 
-    /// Whether something is under way that must not stand still.
-    fn is_busy(&self) -> bool {
-        self.input.is_partial() || !self.output.is_empty()
-    }
-
-    /// A connection at rest is looked at once in its idle time, one under way every few seconds.
-    fn look_soon_if_busy(&mut self, context: &mut Context<'_>) {
-        if self.watch.far && self.is_busy() {
-            self.watch.active = true;
-            self.arm(context, FRAME_PROGRESS_PERIOD);
-        }
-    }
-
-    fn arm(&mut self, context: &mut Context<'_>, after: Duration) {
-        self.watch.far = after > FRAME_PROGRESS_PERIOD;
-        self.check = Box::pin(env::clock::sleep(after));
-        // Registers the new timer with this task; it is not due yet.
-        let _ = self.check.as_mut().poll(context).is_ready();
+    /// The timer's look: when to look again, or why to end.
+    fn look(&mut self) -> Result<Duration, Ended> {
+        let (budget, config) = (self.shared.broker.budget(), self.shared.broker.config());
+        self.watch.look(&Surroundings {
+            now: self.shared.broker.env().clock.monotonic(),
+            idle_max: config.connections_max_idle_ms.map_or(Duration::MAX, Duration::from_millis),
+            waits: !self.pipeline.is_empty(),
+            frame_bytes: self.input.allocated(),
+            pressed: budget.has_line(),
+            crowded: budget.is_crowded(),
+        })
     }
 }
 
-impl Waiting {
-    fn lets_produces_pass(&self) -> bool {
-        match self {
-            Waiting::Ready(_) => true,
-            Waiting::Parked(parked) => parked.lets_produces_pass,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

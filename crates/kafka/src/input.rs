@@ -1,8 +1,10 @@
 //! The receive buffer of a connection, and the frames in it.
 //!
-//! It grows with the bytes that came, never by the length a frame declares, is counted in the byte
-//! budget beyond a small free part, and costs nothing while no frame is under way. Frames leave as
-//! slices of it: nothing is copied.
+//! It grows with the bytes that came, never by the length a frame declares, and costs nothing while
+//! no frame is under way. Frames leave as slices of it: nothing is copied.
+//!
+//! Invariant: beyond a small free part, the whole allocation behind the buffer is held in the byte
+//! budget, also the part that frames have left already.
 
 use std::io;
 use std::pin::pin;
@@ -17,7 +19,10 @@ use tokio::io::AsyncReadExt;
 /// The first buffer of a connection that has something to say.
 const FIRST_BYTES: usize = 16 * 1024;
 
-/// The largest single step in which the buffer grows.
+/// Room below this is not worth a read, unless a frame ends in it.
+const ROOM_BYTES_MIN: usize = FIRST_BYTES / 4;
+
+/// The buffer grows by at most this much, or by half.
 const GROW_BYTES_MAX: usize = 1024 * 1024;
 
 /// Every frame begins with its length, a 32-bit number.
@@ -25,17 +30,6 @@ const LENGTH_BYTES: usize = 4;
 
 /// And behind it stands the API's number.
 const API_KEY_BYTES: usize = 2;
-
-/// What a read brought.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// So many bytes.
-    Bytes(usize),
-    /// The peer is done.
-    End,
-    /// The byte budget is empty: try again when something was given back.
-    NoBudget,
-}
 
 /// A length no frame may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +39,15 @@ pub(crate) struct BadLength(pub(crate) i32);
 #[derive(Debug)]
 pub(crate) struct Input {
     buffer: BytesMut,
+    /// Bytes of the allocation behind the buffer.
+    allocated: usize,
     frame_bytes_max: usize,
     grant: Grant,
 }
 
 impl Input {
     pub(crate) fn new(budget: &Budget, frame_bytes_max: usize) -> Input {
-        Input { buffer: BytesMut::new(), frame_bytes_max, grant: budget.grant() }
+        Input { buffer: BytesMut::new(), allocated: 0, frame_bytes_max, grant: budget.grant() }
     }
 
     /// The next whole frame, without its length.
@@ -61,7 +57,21 @@ impl Input {
             return Ok(None);
         }
         self.buffer.advance(LENGTH_BYTES);
-        Ok(Some(self.buffer.split_to(len).freeze()))
+        let frame = self.buffer.split_to(len).freeze();
+        if self.grant.borrows() {
+            // Others wait for what this frame was lent.
+            self.rest();
+        }
+        Ok(Some(frame))
+    }
+
+    /// Whether [`Input::next_frame`] has something to say.
+    pub(crate) fn has_frame(&self) -> bool {
+        match self.declared() {
+            Ok(Some(len)) => self.buffer.len() >= LENGTH_BYTES + len,
+            Ok(None) => false,
+            Err(BadLength(_)) => true,
+        }
     }
 
     /// The API of the next frame, as soon as enough of it has come.
@@ -75,49 +85,79 @@ impl Input {
         !self.buffer.is_empty()
     }
 
-    /// Reads what the socket has. Nothing is allocated before there is something to read.
+    /// Whether the peer's bytes wait for room in the budget.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.grant.is_waiting()
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn allocated(&self) -> usize {
+        self.allocated
+    }
+
+    /// Reads what the socket has and says how much that was, 0 at its end. Nothing is allocated
+    /// before there is something to read.
     pub(crate) fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         stream: &mut Stream,
-    ) -> Poll<io::Result<Received>> {
-        ready!(stream.poll_readable(context))?;
-        if self.buffer.capacity() - self.buffer.len() < FIRST_BYTES / 4 {
-            let growth = self.growth();
-            let counted = (self.buffer.len() + growth).saturating_sub(FREE_INPUT_BYTES);
-            if !self.grant.resize(counted) {
-                return Poll::Ready(Ok(Received::NoBudget));
-            }
-            self.buffer.reserve(growth);
+    ) -> Poll<io::Result<usize>> {
+        let received = self.poll_read(context, stream);
+        if received.is_pending() && self.buffer.is_empty() {
+            self.rest();
         }
-        let read = pin!(stream.read_buf(&mut self.buffer)).poll(context);
-        match read {
-            Poll::Ready(Ok(0)) => Poll::Ready(Ok(Received::End)),
-            Poll::Ready(Ok(read)) => Poll::Ready(Ok(Received::Bytes(read))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.rest();
-                Poll::Pending
-            }
-        }
+        received
     }
 
-    /// Gives the buffer back while no frame is under way.
+    /// Gives back the room that what is here does not need. For when nothing more is read for now.
     pub(crate) fn rest(&mut self) {
-        if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
-            self.grant.count(0);
+        let much = FREE_INPUT_BYTES.max(2 * self.buffer.len());
+        if self.buffer.is_empty() || self.allocated > much {
+            self.move_to(0);
         }
+        self.grant.shrink(counted(self.allocated));
     }
 
-    /// How much room to make: for the rest of the frame, but at most four times what has come.
-    fn growth(&self) -> usize {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        stream: &mut Stream,
+    ) -> Poll<io::Result<usize>> {
+        ready!(stream.poll_readable(context))?;
+        ready!(self.poll_room(context));
+        pin!(stream.read_buf(&mut self.buffer)).poll(context)
+    }
+
+    /// Makes room for a read, when the budget has it.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let held = self.buffer.len();
         let rest = match self.declared() {
             Ok(Some(len)) => (LENGTH_BYTES + len).saturating_sub(held),
-            Ok(None) | Err(_) => 0,
+            Ok(None) | Err(BadLength(_)) => 0,
         };
-        rest.min(4 * held).min(GROW_BYTES_MAX).max(FIRST_BYTES)
+        let room = self.buffer.capacity() - held;
+        if room >= ROOM_BYTES_MIN || (rest > 0 && room >= rest) {
+            return Poll::Ready(());
+        }
+        // The frames in front are gone: cheaper than a new buffer.
+        if self.allocated <= FREE_INPUT_BYTES && self.buffer.try_reclaim(ROOM_BYTES_MIN) {
+            return Poll::Ready(());
+        }
+        let bytes = held + growth(held, rest);
+        ready!(self.grant.poll_hold(context, counted(bytes), counted(held + rest)));
+        self.move_to(bytes - held);
+        if !self.grant.borrows() {
+            self.grant.shrink(counted(self.allocated));
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes what is here to a buffer of its own with so much room behind it.
+    fn move_to(&mut self, room: usize) {
+        let mut buffer = BytesMut::with_capacity(self.buffer.len() + room);
+        buffer.extend_from_slice(&self.buffer);
+        self.allocated = buffer.capacity();
+        self.buffer = buffer;
     }
 
     fn declared(&self) -> Result<Option<usize>, BadLength> {
@@ -129,3 +169,18 @@ impl Input {
         }
     }
 }
+
+/// How much room to make behind `held` bytes: for the rest of the frame, but in proportion to what
+/// has come.
+fn growth(held: usize, rest: usize) -> usize {
+    let proportion = held.saturating_mul(4).min(GROW_BYTES_MAX.max(held / 2));
+    rest.min(proportion).max(FIRST_BYTES.saturating_sub(held))
+}
+
+/// The part of an allocation that the budget has to do with.
+fn counted(allocated: usize) -> usize {
+    allocated.saturating_sub(FREE_INPUT_BYTES)
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,14 @@ pub(crate) struct Shared {
 struct Counts {
     total: usize,
     by_address: HashMap<IpAddr, usize>,
+    refusals: Refusals,
+}
+
+/// Connections refused since that was last written to the log.
+#[derive(Default)]
+struct Refusals {
+    count: u64,
+    written_at: Option<Duration>,
 }
 
 /// The Kafka front end of a broker.
@@ -38,6 +46,10 @@ pub struct Server {
 
 /// How long accepting rests when the process has no descriptors left.
 const NO_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(100);
+
+/// Refusals are written to the log this often at most: who floods us with connections must not flood
+/// the disk as well.
+const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
 /// How long connections may take to send what they hold when the broker stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -87,13 +99,24 @@ async fn accept(shared: Arc<Shared>, mut listener: Listener, mut stop: watch::Re
         match accepted {
             Ok((stream, peer)) => match Place::take(&shared, peer.ip()) {
                 Ok(place) => serve(&shared, stream, peer, place, stop.clone()),
-                Err(limit) => tracing::warn!(%peer, limit, "connection refused: limit reached"),
+                Err(limit) => refused(&shared, peer, limit),
             },
             Err(error) => {
                 tracing::warn!(%error, "accepting rests for a moment");
                 env::clock::sleep(NO_DESCRIPTORS_PAUSE).await;
             }
         }
+    }
+}
+
+fn refused(shared: &Shared, peer: SocketAddr, limit: &'static str) {
+    let now = shared.broker.env().clock.monotonic();
+    let refusals = &mut shared.counts.lock().refusals;
+    refusals.count += 1;
+    if refusals.written_at.is_none_or(|at| now.saturating_sub(at) >= REFUSALS_PERIOD) {
+        let Refusals { count, .. } = *refusals;
+        tracing::warn!(%peer, limit, count, "connection refused: limit reached");
+        *refusals = Refusals { count: 0, written_at: Some(now) };
     }
 }
 

@@ -1,8 +1,7 @@
 //! What a connection still has to send: buffers and regions of files, in order.
 //!
 //! Buffers that follow each other leave in one vectored write; a region goes from the page cache to
-//! the socket. In-memory bytes are counted in the byte budget until they are gone, regions cost
-//! nothing but their handle.
+//! the socket, and costs nothing but its handle.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -10,7 +9,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use broker::Region;
-use broker::budget::{Budget, Grant};
 use bytes::{Buf, Bytes};
 use env::net::Stream;
 use tokio::io::AsyncWrite;
@@ -27,65 +25,90 @@ pub(crate) enum Piece {
 /// Buffers handed to one write: enough for a burst of small replies, on the stack.
 const SLICES_MAX: usize = 64;
 
-/// The queue of one connection.
-#[derive(Debug)]
+/// What a piece takes besides its bytes: its place here and what an allocation costs. Without it, a
+/// million empty replies would count as nothing.
+const PIECE_BYTES: usize = 128;
+
+impl Piece {
+    /// Bytes of memory that it takes.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Piece::Bytes(bytes) => bytes.len() + PIECE_BYTES,
+            Piece::File(_) => PIECE_BYTES,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Piece::Bytes(bytes) => bytes.is_empty(),
+            Piece::File(region) => region.len == 0,
+        }
+    }
+
+    /// Leaves out up to `sent` bytes in front; says how many that were.
+    fn advance(&mut self, sent: usize) -> usize {
+        match self {
+            Piece::Bytes(bytes) => {
+                let taken = sent.min(bytes.len());
+                bytes.advance(taken);
+                taken
+            }
+            Piece::File(region) => {
+                let taken = sent.min(region.len);
+                region.position += taken as u64;
+                region.len -= taken;
+                taken
+            }
+        }
+    }
+}
+
+/// The queue of one connection: pieces, none of them empty, each with its cost when it came.
+#[derive(Debug, Default)]
 pub(crate) struct Output {
-    pieces: VecDeque<Piece>,
-    bytes: usize,
-    grant: Grant,
+    pieces: VecDeque<(Piece, usize)>,
+    cost: usize,
 }
 
 impl Output {
-    pub(crate) fn new(budget: &Budget) -> Output {
-        Output { pieces: VecDeque::new(), bytes: 0, grant: budget.grant() }
-    }
-
     /// Adds a piece at the end; empty ones are dropped.
     pub(crate) fn push(&mut self, piece: Piece) {
-        match &piece {
-            Piece::Bytes(bytes) if bytes.is_empty() => return,
-            Piece::Bytes(bytes) => self.bytes += bytes.len(),
-            Piece::File(region) if region.len == 0 => return,
-            Piece::File(_) => {}
+        if piece.is_empty() {
+            return;
         }
-        self.pieces.push_back(piece);
+        let cost = piece.cost();
+        self.cost += cost;
+        self.pieces.push_back((piece, cost));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Bytes in memory that wait to be sent.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of memory that it takes. A buffer counts whole until all of it was sent.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
     }
 
-    /// Sends until all is gone or the peer takes no more; says whether anything went.
+    /// Sends until all is gone or the peer takes no more; counts in `sent` what went.
     pub(crate) fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
         stream: &mut Stream,
-        sent_any: &mut bool,
+        sent: &mut usize,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let done = self.poll_write_once(context, stream);
-            match done {
-                Poll::Ready(Ok(0)) if self.pieces.is_empty() => {
-                    self.settle();
-                    return Poll::Ready(Ok(()));
-                }
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(sent)) => {
-                    *sent_any = true;
-                    self.advance(sent);
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.settle();
-                    return Poll::Pending;
-                }
+        while !self.pieces.is_empty() {
+            let some = ready!(self.poll_write_once(context, stream))?;
+            if some == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            *sent += some;
+            self.advance(some);
         }
+        if self.pieces.capacity() > SLICES_MAX {
+            self.pieces = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_once(
@@ -95,7 +118,7 @@ impl Output {
     ) -> Poll<io::Result<usize>> {
         match self.pieces.front() {
             None => Poll::Ready(Ok(0)),
-            Some(Piece::File(region)) => {
+            Some((Piece::File(region), _)) => {
                 let sent = ready!(stream.poll_send_file(
                     context,
                     &*region.file,
@@ -108,13 +131,13 @@ impl Output {
                 }
                 Poll::Ready(Ok(sent))
             }
-            Some(Piece::Bytes(only)) if self.pieces.len() == 1 => {
+            Some((Piece::Bytes(only), _)) if self.pieces.len() == 1 => {
                 Pin::new(stream).poll_write(context, only)
             }
-            Some(Piece::Bytes(_)) => {
+            Some((Piece::Bytes(_), _)) => {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
                 let mut count = 0;
-                for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+                for (slice, (piece, _)) in slices.iter_mut().zip(&self.pieces) {
                     let Piece::Bytes(bytes) = piece else { break };
                     *slice = IoSlice::new(bytes);
                     count += 1;
@@ -127,36 +150,15 @@ impl Output {
 
     fn advance(&mut self, mut sent: usize) {
         while sent > 0 {
-            match self.pieces.front_mut() {
-                Some(Piece::Bytes(bytes)) => {
-                    let taken = sent.min(bytes.len());
-                    bytes.advance(taken);
-                    self.bytes -= taken;
-                    sent -= taken;
-                    if !bytes.is_empty() {
-                        return;
-                    }
-                }
-                Some(Piece::File(region)) => {
-                    let taken = sent.min(region.len);
-                    region.position += taken as u64;
-                    region.len -= taken;
-                    sent -= taken;
-                    if region.len > 0 {
-                        return;
-                    }
-                }
-                None => return,
+            let Some((piece, cost)) = self.pieces.front_mut() else { return };
+            sent -= piece.advance(sent);
+            if piece.is_empty() {
+                self.cost -= *cost;
+                self.pieces.pop_front();
             }
-            self.pieces.pop_front();
-        }
-    }
-
-    /// Counts what is left in the budget. Replies that left at once never touch it.
-    fn settle(&mut self) {
-        self.grant.count(self.bytes);
-        if self.pieces.is_empty() && self.pieces.capacity() > SLICES_MAX {
-            self.pieces = VecDeque::new();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
