@@ -57,12 +57,11 @@ impl Index {
         }
     }
 
-    /// A position from which a walk finds the batch that holds `relative`: that of the last entry
-    /// at or before it, else the start.
+    /// The last entry at or before `relative`: a walk from there finds the batch that holds it.
     #[must_use]
-    pub fn position_of(&self, relative: u32) -> u32 {
+    pub fn entry_at(&self, relative: u32) -> Option<OffsetEntry> {
         let count = self.offsets.partition_point(|entry| entry.relative <= relative);
-        self.before(count).map_or(0, |entry| entry.position)
+        self.before(count)
     }
 
     /// The last entry whose batch ends before `relative` and begins at or before `position`.

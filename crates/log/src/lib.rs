@@ -24,6 +24,7 @@ mod producers;
 mod read;
 mod recovery;
 mod retention;
+mod section;
 mod segment;
 mod sync;
 #[cfg(test)]

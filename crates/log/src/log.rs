@@ -399,22 +399,13 @@ pub(crate) fn remove_folder(env: &Env, dir: &Path) -> Result<(), LogError> {
     let disk = &*env.disk;
     let name = dir.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let unique = Uuid::from_bytes(env.random.id()).simple();
-    let doomed = dir.with_file_name(doomed_folder(&name, &unique.to_string()));
+    let unique = unique.to_string();
+    let doomed = dir.with_file_name(names::moved_folder(&name, &unique, names::DELETED_FOLDER));
     disk.rename(dir, &doomed).map_err(|error| LogError::io(dir, "rename", error))?;
     if let Some(parent) = dir.parent() {
         files::sync_dir(disk, parent)?;
     }
     disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))
-}
-
-/// The longest name of a file.
-const NAME_MAX: usize = 255;
-
-/// The name under which a folder waits for its deletion; a long topic name is cut.
-fn doomed_folder(name: &str, unique: &str) -> String {
-    let suffix = format!(".{unique}{}", names::DELETED_FOLDER);
-    let name: String = name.chars().take(NAME_MAX.saturating_sub(suffix.len())).collect();
-    format!("{name}{suffix}")
 }
 
 #[cfg(test)]

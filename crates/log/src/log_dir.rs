@@ -257,9 +257,9 @@ impl LogDir {
         mark: Option<Mark>,
         clean: bool,
     ) -> Result<Arc<Log>, LogError> {
+        let known = mark.is_some() || self.shared.logs.lock().written.contains(key);
         let mut mark = mark.unwrap_or_default();
-        let written = self.shared.logs.lock().written.contains(key);
-        if written && !self.shared.env.disk.exists(dir) {
+        if known && !self.shared.env.disk.exists(dir) {
             // Marks of a deleted partition of the same name must not be held against the new one
             // after a crash.
             self.shared.logs.lock().marks.remove(key);
@@ -301,7 +301,8 @@ impl LogDir {
         let disk = &*self.shared.env.disk;
         let folder = names::partition_folder(topic, partition);
         let unique = names::id_text(Uuid::from_bytes(self.shared.env.random.id()));
-        let aside = self.shared.path.join(format!("{folder}.{unique}{}", names::STRAY_FOLDER));
+        let moved = names::moved_folder(&folder, &unique, names::STRAY_FOLDER);
+        let aside = self.shared.path.join(moved);
         let dir = self.shared.path.join(folder);
         disk.rename(&dir, &aside).map_err(|error| LogError::io(&dir, "rename", error))?;
         files::sync_dir(disk, &self.shared.path)?;

@@ -12,6 +12,7 @@ use crate::error::{LogError, codec_text};
 use crate::index::relative;
 use crate::log::Log;
 use crate::producers::known_epoch;
+use crate::section::Section;
 use crate::segment::{MaxTimestamp, Segment};
 use crate::walk::HeaderWalk;
 
@@ -147,9 +148,9 @@ impl Log {
         let extent = segment.extent();
         let start = relative(segment.base, log_start);
         let hint = segment.with_index(&*self.env.disk, &self.warm, |index| {
-            index.position_of(index.offset_of_time(after).max(start))
+            index.entry_at(index.offset_of_time(after).max(start))
         })?;
-        let mut walk = HeaderWalk::new(&*file, hint, extent.size);
+        let mut walk = HeaderWalk::hinted(&*file, segment.base, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), segment.base))?
         {
@@ -189,8 +190,7 @@ impl Log {
             .map_err(|error| LogError::io(&segment.path(), "read", error))?;
         let batch = Batch::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
         let cap = self.config.load().decompressed_bytes_max;
-        let section =
-            batch.uncompressed_records(cap).map_err(|error| damaged(codec_text(&error)))?;
+        let section = Section::of(&batch, cap).map_err(|error| damaged(codec_text(&error)))?;
         for record in batch.records(&section) {
             let record = record.map_err(|error| damaged(error.to_string()))?;
             let offset = header.base_offset.plus(i64::from(record.offset_delta));

@@ -57,6 +57,18 @@ pub fn parse_partition_folder(name: &str) -> Option<(&str, i32)> {
     (plain && digits.len() == i32::to_string(&partition).len()).then_some((topic, partition))
 }
 
+/// The longest name of a file.
+const NAME_MAX: usize = 255;
+
+/// The name under which a folder is moved out of the way; a long one is cut so that it still is a
+/// name.
+#[must_use]
+pub fn moved_folder(name: &str, unique: &str, ending: &str) -> String {
+    let ending = format!(".{unique}{ending}");
+    let name: String = name.chars().take(NAME_MAX.saturating_sub(ending.len())).collect();
+    format!("{name}{ending}")
+}
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// An id as Kafka prints it: base64 for URLs, 22 characters, no padding.

@@ -182,9 +182,8 @@ impl Log {
             };
         }
         let at = relative(segment.base, from);
-        let hint =
-            segment.with_index(&*self.env.disk, &self.warm, |index| index.position_of(at))?;
-        let mut walk = HeaderWalk::new(file, hint, extent.size);
+        let hint = segment.with_index(&*self.env.disk, &self.warm, |index| index.entry_at(at))?;
+        let mut walk = HeaderWalk::hinted(file, segment.base, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), from))?
         {
@@ -214,11 +213,9 @@ impl Log {
         }
         let at = relative(segment.base, end);
         let hint = segment
-            .with_index(&*self.env.disk, &self.warm, |index| index.last_within(at, limit))?
-            .map_or(0, |entry| entry.position)
-            .max(position);
-        let mut stop = Extent { size: hint, next: segment.base };
-        let mut walk = HeaderWalk::new(file, hint, extent.size);
+            .with_index(&*self.env.disk, &self.warm, |index| index.last_within(at, limit))?;
+        let mut walk = HeaderWalk::hinted(file, segment.base, hint, position, extent.size);
+        let mut stop = Extent { size: walk.position(), next: segment.base };
         while let Some((begin, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), end))?
         {

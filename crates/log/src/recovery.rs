@@ -422,7 +422,7 @@ impl Opening<'_> {
         let segment = Segment::active(path.clone(), found.base, file.clone());
         let interval = self.interval;
         let trusted = if self.clean { Offset::MAX } else { self.recovery_point };
-        self.resume(&segment, found, trusted);
+        self.resume(&segment, &*file, found, trusted);
         if !self.clean {
             // Beyond the recovery point they may be of records that are lost; they are written anew
             // when the segment is sealed.
@@ -481,9 +481,9 @@ impl Opening<'_> {
     }
 
     /// Takes what the index files say about the part that is trusted.
-    fn resume(&self, segment: &Segment, found: &Found, trusted: Offset) {
+    fn resume(&self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
         if let Some(index) = read_index(self.disk(), &found.path, found.base, found.size) {
-            resume(segment, index, trusted);
+            resume(segment, file, index, trusted, found.size);
         }
     }
 }

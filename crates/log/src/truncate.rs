@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use env::File;
 use env::disk::OpenMode;
 use records::Offset;
 
@@ -91,14 +92,21 @@ impl Log {
 
         let active = Arc::new(Segment::active(path.clone(), kept.base, file.clone()));
         let interval = self.config.load().index_interval_bytes;
-        resume(&active, index, end);
+        resume(&active, &*file, index, end, position);
         let mut walk = HeaderWalk::new(&*file, active.extent().size, position);
         while let Some((_, header)) =
             walk.next().map_err(|error| error.in_file(&path, active.extent().next))?
         {
             active.publish(&[Written::of(&header)], interval);
         }
-        assert!(active.extent().size == position, "a truncated segment ends inside a batch");
+        if active.extent().next != end {
+            return Err(LogError::Damaged {
+                path,
+                position: u64::from(position),
+                offset: end,
+                what: format!("the batches before it end at {}", active.extent().next),
+            });
+        }
         let mut left: Vec<Arc<Segment>> = segments.iter().take(at).cloned().collect();
         left.push(active.clone());
 
@@ -145,13 +153,18 @@ impl Log {
     }
 }
 
-/// Takes over the index entries before `end` but the last, which the walk that follows enters again.
-pub(crate) fn resume(segment: &Segment, mut index: Index, end: Offset) {
-    let before = relative(segment.base, end);
-    index.offsets.retain(|entry| entry.relative < before);
-    let Some(last) = index.offsets.pop() else { return };
-    index.times.retain(|entry| entry.relative < last.relative);
+/// Takes over the index entries of the batches before `end` and `size`, but for the last, which the
+/// walk that follows enters again. Entries that lead nowhere are all given up.
+pub(crate) fn resume(segment: &Segment, file: &dyn File, mut index: Index, end: Offset, size: u32) {
     let base = segment.base;
+    let before = relative(base, end);
+    index.offsets.retain(|entry| entry.relative < before && entry.position < size);
+    let Some(last) = index.offsets.pop() else { return };
+    let position = HeaderWalk::hinted(file, base, Some(last), 0, size).position();
+    if position != last.position {
+        return;
+    }
+    index.times.retain(|entry| entry.relative < last.relative);
     let next =
         index.offsets.last().map_or(base, |entry| base.plus(i64::from(entry.relative)).next());
     segment.resume(index, last.position, next);

@@ -12,12 +12,14 @@ use std::io::IoSlice;
 
 use records::{
     Batch, BatchHeader, Codec, HEADER_LEN, LeaderEpoch, Offset, PREFIX_LEN, RecordError,
-    RecordsSummary, Timestamp, TimestampType, batches, check_records, patched_header, recompress,
+    RecordsSummary, Timestamp, TimestampType, batches, check_records, patched_header,
+    recompress_section,
 };
 use smallvec::SmallVec;
 
 use crate::config::{Compression, LogConfig};
 use crate::error::{AppendError, RecordFault, codec_error};
+use crate::section::Section;
 
 /// Who appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +127,7 @@ fn prepare_one<'a>(
         Compression::Codec(..) | Compression::Producer => None,
     };
 
+    let mut section = None;
     let max_timestamp = if origin == Origin::Client {
         if create_time && header.attributes.timestamp_type() == TimestampType::LogAppendTime {
             return Err(AppendError::InvalidTimestamp {
@@ -132,14 +135,13 @@ fn prepare_one<'a>(
                 records: Vec::new(),
             });
         }
-        let cap = config.decompressed_bytes_max;
-        let section = batch.uncompressed_records(cap).map_err(|error| codec_error(&error, cap))?;
-        let summary = check_records(&section, header).map_err(|error| record_error(&error))?;
+        let section = section.insert(unpacked(batch, config)?);
+        let summary = check_records(section, header).map_err(|error| record_error(&error))?;
         if config.cleanup.compact && summary.without_key > 0 && !header.attributes.is_control() {
-            return Err(keyless(batch, &section));
+            return Err(keyless(batch, section));
         }
         if create_time {
-            check_timestamps(batch, &section, &summary, config, now)?;
+            check_timestamps(batch, section, &summary, config, now)?;
         }
         summary.max_timestamp
     } else {
@@ -148,7 +150,13 @@ fn prepare_one<'a>(
 
     let mut out = match target {
         None => Prepared::verbatim(batch),
-        Some((codec, level)) => recompressed(batch, codec, level, config)?,
+        Some((codec, level)) => {
+            let section = match section {
+                Some(section) => section,
+                None => unpacked(batch, config)?,
+            };
+            recompressed(batch, codec, level, &section, config)?
+        }
     };
     let attributes = out.header.attributes.with_timestamp_type(config.timestamp_type);
     let max_timestamp = if create_time { max_timestamp } else { now };
@@ -188,13 +196,19 @@ fn restamp(
     }
 }
 
+fn unpacked<'a>(batch: &Batch<'a>, config: &LogConfig) -> Result<Section<'a>, AppendError> {
+    let cap = config.decompressed_bytes_max;
+    Section::of(batch, cap).map_err(|error| codec_error(&error, cap))
+}
+
 fn recompressed<'a>(
     batch: &Batch<'_>,
     codec: Codec,
     level: Option<i32>,
+    section: &[u8],
     config: &LogConfig,
 ) -> Result<Prepared<'a>, AppendError> {
-    let mut bytes = recompress(batch, codec, level, config.decompressed_bytes_max)
+    let mut bytes = recompress_section(batch, codec, level, section)
         .map_err(|error| AppendError::invalid(error.to_string()))?;
     check_size(bytes.len(), config)?;
     let header = BatchHeader::parse(&bytes)?;

@@ -9,6 +9,8 @@ use std::io;
 use env::File;
 use records::{Batch, BatchError, BatchHeader, HEADER_LEN, Offset};
 
+use crate::index::OffsetEntry;
+
 /// How much of the file one read of a header walk brings: an index interval of small batches.
 const HEADERS_READ: usize = 4096;
 /// How much one read of a walk over whole batches brings.
@@ -43,6 +45,31 @@ impl<'a> HeaderWalk<'a> {
         HeaderWalk { file, position, limit, buffer: Vec::new(), buffer_at: position }
     }
 
+    /// A walk from where an index entry leads, if the batch it means does begin there, else from
+    /// `start`: a damaged index costs time and nothing else.
+    pub fn hinted(
+        file: &'a dyn File,
+        base: Offset,
+        hint: Option<OffsetEntry>,
+        start: u32,
+        limit: u32,
+    ) -> HeaderWalk<'a> {
+        if let Some(hint) = hint.filter(|hint| hint.position > start && hint.position < limit) {
+            let mut walk = HeaderWalk::new(file, hint.position, limit);
+            let header = walk.bytes().ok().and_then(|bytes| BatchHeader::parse(bytes).ok());
+            let last = base.plus(i64::from(hint.relative));
+            if header.is_some_and(|header| header.last_offset() == last) {
+                return walk;
+            }
+        }
+        HeaderWalk::new(file, start, limit)
+    }
+
+    /// Where the next batch begins.
+    pub fn position(&self) -> u32 {
+        self.position
+    }
+
     /// Where the next batch begins and its header.
     pub fn next(&mut self) -> Result<Option<(u32, BatchHeader)>, WalkError> {
         let position = self.position;
@@ -61,7 +88,7 @@ impl<'a> HeaderWalk<'a> {
 
     /// The bytes from the current position on, at least a header where there is one.
     fn bytes(&mut self) -> Result<&[u8], WalkError> {
-        let left = to_usize(self.limit - self.position);
+        let left = to_usize(self.limit.saturating_sub(self.position));
         let wanted = left.min(HEADER_LEN);
         let skip = to_usize(self.position.saturating_sub(self.buffer_at));
         if self.buffer.len() < skip.saturating_add(wanted) {
@@ -117,7 +144,7 @@ impl<'a> BatchWalk<'a> {
         if self.at(self.position).len() >= wanted {
             return Ok(());
         }
-        let left = to_usize(self.limit - self.position);
+        let left = to_usize(self.limit.saturating_sub(self.position));
         self.buffer.resize(left.min(wanted.max(BATCHES_READ)), 0);
         self.file.read_exact_at(&mut self.buffer, u64::from(self.position))?;
         self.buffer_at = self.position;

@@ -107,3 +107,61 @@ fn a_damaged_checkpoint_is_not_taken_for_an_empty_one() {
     let error = open(&sim).unwrap_err();
     assert!(matches!(error, LogDirError::Damaged { .. }), "{error}");
 }
+
+/// Whatever bytes the disk holds: an error or a log, never a panic, and never more memory than the
+/// files are large.
+#[test]
+fn damaged_files_are_errors() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let id = Uuid::from_u128(9);
+    let config = LogConfig { segment_bytes: 600, index_interval_bytes: 64, ..LogConfig::default() };
+    let log = dir.open_log("t", 0, id, config.clone()).unwrap();
+    for n in 0..20 {
+        let mut builder = records::BatchBuilder::new(records::Codec::None).producer(
+            records::ProducerId(1),
+            records::ProducerEpoch(0),
+            n,
+        );
+        builder.push(records::Timestamp(sim.env().clock.wall_ms()), None, Some(b"value"), &[]);
+        let bytes = builder.build().unwrap();
+        log.append_as_leader(&bytes, records::LeaderEpoch(n / 7), crate::Origin::Client).unwrap();
+    }
+    dir.checkpoint().unwrap();
+    let unclean = sim.disk.duplicate();
+    dir.close().unwrap();
+    let clean = sim.disk.duplicate();
+    let folder = Path::new(DATA).join("t-0");
+    let (mut opened, mut refused) = (0, 0);
+    for round in 0..3_000_u64 {
+        let base = if round % 2 == 0 { &clean } else { &unclean };
+        let sim = Sim { disk: Arc::new(base.duplicate()), ..Sim::new(round) };
+        let env = sim.env();
+        let names = env.disk.read_dir(&folder).unwrap();
+        for _ in 0..=env.random.next_u64() % 3 {
+            let which = usize::try_from(env.random.next_u64()).unwrap() % names.len();
+            let file = folder.join(&names[which].name);
+            let len = env.disk.open(&file, OpenMode::Read).unwrap().len().unwrap().max(1);
+            let at = env.random.next_u64() % len;
+            sim.disk.flip_bit(&file, at, u32::try_from(env.random.next_u64() % 8).unwrap());
+            if let Ok(dump) = crate::dump::open(&*env.disk, &file) {
+                assert!(dump.count() < 1_000);
+            }
+        }
+        let Ok(dir) = open(&sim) else { continue };
+        match dir.open_log("t", 0, id, config.clone()) {
+            Ok(log) => {
+                opened += 1;
+                let _ = log.read(log.log_start(), log.log_end(), usize::MAX, true);
+                let _ = log.read(Offset(11), log.log_end(), 100, true);
+                let _ = log.offset_for_time(records::Timestamp(1), log.log_end());
+                let _ = log.max_timestamp(log.log_end());
+                let _ = log.apply_retention();
+                let _ = log.truncate_to(Offset(9));
+                let _ = log.close();
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(opened > 100 && refused > 100, "{opened} opened, {refused} refused");
+}

@@ -30,3 +30,14 @@ fn names_come_back() {
         assert_eq!(parse_partition_folder(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn a_moved_folder_has_a_name_that_is_no_partition() {
+    let long = format!("{}-0", "x".repeat(249));
+    for ending in [DELETED_FOLDER, STRAY_FOLDER] {
+        let moved = moved_folder(&long, "AAAAAAAAAAAAAAAAAAAAAA", ending);
+        assert_eq!(moved.len(), 255);
+        assert!(moved.ends_with(ending), "{moved}");
+        assert_eq!(parse_partition_folder(&moved), None);
+    }
+}

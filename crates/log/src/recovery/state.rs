@@ -143,8 +143,8 @@ pub(crate) fn each_header(
         }
         let file = segment.file(disk, warm)?;
         let at = relative(segment.base, from);
-        let hint = segment.with_index(disk, warm, |index| index.position_of(at))?;
-        let mut walk = HeaderWalk::new(&*file, hint, extent.size);
+        let hint = segment.with_index(disk, warm, |index| index.entry_at(at))?;
+        let mut walk = HeaderWalk::hinted(&*file, segment.base, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), from))?
         {
