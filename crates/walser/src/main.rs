@@ -4,6 +4,7 @@
 //! on a terminal. What goes wrong is said in one place ([`failure`]) with an exit code of its own.
 
 mod cli;
+mod descriptors;
 mod failure;
 mod logging;
 mod output;

@@ -15,6 +15,8 @@ use env::net::Listener as Socket;
 use log::LogDirError;
 use metadata::{Endpoint, Security};
 
+use crate::descriptors;
+
 /// A broker that serves.
 pub(crate) struct Running {
     /// Where it listens.
@@ -56,6 +58,7 @@ impl std::fmt::Display for StartError {
 
 /// Starts a broker and returns when it takes requests.
 pub(crate) async fn serve(config: BrokerConfig) -> Result<Running, StartError> {
+    descriptors::raise(config.max_connections);
     let env = Env::system();
     let mut sockets = Vec::new();
     let mut addresses = Vec::new();

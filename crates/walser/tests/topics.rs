@@ -255,11 +255,14 @@ fn files_are_dumped_without_a_broker() {
     };
     let done = dump("00000000000000000000.log", &["--records"]);
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.out.starts_with("offset 0..="), "{done:?}");
+    assert!(done.out.starts_with("baseOffset: 0 lastOffset: 1 count: 2"), "{done:?}");
     assert!(done.out.contains(r#""key":"b","value":"2""#), "{done:?}");
     let done = dump("00000000000000000000.log", &["-o", "json"]);
     let first: serde_json::Value = serde_json::from_str(done.out.lines().next().unwrap()).unwrap();
     assert_eq!((&first["base_offset"], &first["crc_is_right"]), (&json!(0), &json!(true)));
     assert_eq!(dump("00000000000000000001.log", &[]).code, 5);
-    assert_eq!(dump("partition.metadata", &[]).code, 2);
+    for name in ["partition.metadata", "leader-epoch-checkpoint", "00000000000000000002.snapshot"] {
+        assert_eq!(dump(name, &[]).code, 0, "{name} is shown too");
+    }
+    assert_eq!(dump("something.else", &[]).code, 2);
 }
