@@ -17,6 +17,9 @@ pub enum PartitionError {
     /// The partition is here, but its log cannot be used.
     #[error("the partition's log is offline")]
     Offline,
+    /// The topic belongs to the broker: nobody else writes to it.
+    #[error("the topic is internal and written by the broker alone")]
+    Internal,
     /// The client knows an older leader than there is.
     #[error("the leader epoch is out of date")]
     FencedEpoch,

@@ -59,6 +59,8 @@ struct State {
     machine: Option<GroupShard>,
     parked: HashMap<Token, oneshot::Sender<Answer>>,
     token_next: u64,
+    /// The machine decided what the log did not take: what it knows is no longer what is kept.
+    stale: bool,
     /// Everything this shard appended lies below.
     appended: Offset,
     deadline: Option<Duration>,
@@ -262,14 +264,16 @@ impl Groups {
         Ok(end)
     }
 
-    /// The log did not take what the machine decided: everybody is told to try elsewhere. The shard
-    /// stays closed until the broker takes the partition up again, as its log is fenced.
+    /// The log did not take what the machine decided: everybody is told to try again, and the shard
+    /// is replayed from what the log has. A fenced log stays closed until the next start.
     fn fail(&self, state: &mut State, effects: &mut Effects) {
         let error = GroupError::CoordinatorNotAvailable;
         for (_, reply) in &mut effects.replies {
             let given = std::mem::replace(reply, GroupReply::Heartbeat(Ok(())));
             *reply = given.replaced_by(error);
         }
+        state.stale = true;
+        self.sooner.notify_one();
         if let Some(mut machine) = state.machine.take() {
             effects.replies.extend(machine.failed());
         }
@@ -278,6 +282,7 @@ impl Groups {
     /// Fires the machines' timers, for as long as the broker lives.
     pub(crate) async fn keep_time(self: Arc<Groups>) {
         loop {
+            self.replay_stale();
             let due = {
                 let shards = self.shards.read();
                 shards.values().filter_map(|shard| shard.state.lock().deadline).min()
@@ -289,6 +294,16 @@ impl Groups {
                     let _ = env::clock::timeout(due - now, self.sooner.notified()).await;
                 }
                 None => self.sooner.notified().await,
+            }
+        }
+    }
+
+    fn replay_stale(self: &Arc<Groups>) {
+        let shards: Vec<_> = self.shards.read().values().cloned().collect();
+        for shard in shards {
+            let is_stale = std::mem::take(&mut shard.state.lock().stale);
+            if is_stale && shard.partition.log().fenced().is_none() {
+                self.load(shard);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::append::{Acks, acknowledged, append};
 use broker::config::{BrokerConfig, Settings, Source};
@@ -9,7 +10,9 @@ use broker::groups::{
     CommitOffsets, CommitPartition, CommitTopic, FetchOffsets, GroupReply, GroupRequest,
     OFFSETS_TOPIC,
 };
-use broker::{Broker, CreateTopic, TopicRef};
+use broker::{
+    AlterRequest, Broker, ConfigResource, CreateTopic, RequestedChange, RequestedEdit, TopicRef,
+};
 use env::Disk as _;
 use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
@@ -98,13 +101,14 @@ fn commit(offset: i64) -> GroupRequest {
 }
 
 async fn ask(broker: &Broker, request: GroupRequest) -> GroupReply {
-    loop {
+    for _ in 0..10_000 {
         let reply = broker.groups().request(request.clone()).await;
         if !format!("{reply:?}").contains("CoordinatorLoadInProgress") {
             return reply;
         }
-        tokio::task::yield_now().await;
+        env::clock::sleep(Duration::from_millis(1)).await;
     }
+    panic!("the groups are never loaded");
 }
 
 async fn committed(broker: &Broker) -> Option<i64> {
@@ -219,5 +223,27 @@ async fn producer_ids_are_never_given_out_twice() {
     let broker = start(&sim).await;
     let third = broker.next_producer_id().await.expect("an id");
     assert!(third > second, "{third} was below {second}: a crash gave an id out again");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_come_back_after_their_log_refused_a_record() {
+    let sim = Sim::new(7);
+    let broker = start(&sim).await;
+    create(&broker, OFFSETS_TOPIC, 1, &[("max.message.bytes", "100")]).await;
+    let refused = ask(&broker, commit(1)).await;
+    assert!(format!("{refused:?}").contains("CoordinatorNotAvailable"), "{refused:?}");
+
+    let larger = AlterRequest {
+        resource: ConfigResource::Topic(OFFSETS_TOPIC.to_owned()),
+        change: RequestedChange::Incremental(vec![(
+            "max.message.bytes".to_owned(),
+            RequestedEdit::Set("1000000".to_owned()),
+        )]),
+    };
+    let answers = broker.alter_configs(vec![larger], false).await;
+    assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
+    ask(&broker, commit(2)).await;
+    assert_eq!(committed(&broker).await, Some(2), "the shard was replayed and goes on");
     broker.stop().await;
 }

@@ -23,6 +23,7 @@ impl Coded for PartitionError {
             }
             PartitionError::UnknownTopicId => ErrorCode::UnknownTopicId,
             PartitionError::Offline => ErrorCode::KafkaStorageError,
+            PartitionError::Internal => ErrorCode::InvalidTopicException,
             PartitionError::FencedEpoch => ErrorCode::FencedLeaderEpoch,
             PartitionError::UnknownEpoch => ErrorCode::UnknownLeaderEpoch,
         }

@@ -6,6 +6,8 @@
 //! With acks=0 nothing is answered, and an error closes nothing (Kafka closes the connection;
 //! clients that send acks=0 do not look).
 //!
+//! Internal topics are refused with InvalidTopicException: their records are the broker's own.
+//!
 //! Gap: transactions (KIP-98, KIP-890) are not served yet; a request with a transactional id is
 //! refused with TransactionalIdNotFound.
 
@@ -66,6 +68,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
         let mut partition_responses = Vec::with_capacity(data.partition_data.len());
         for (partition_at, part) in data.partition_data.iter().enumerate() {
             let appended = match &topic {
+                Ok(topic) if topic.internal => Err(PartitionError::Internal),
                 Ok(topic) => topic.partition(part.index).map(|partition| {
                     let batches = part.records.as_deref().unwrap_or_default();
                     let outcome = append(topic, &partition, batches, acks);

@@ -1,5 +1,6 @@
 //! Order: answers come in the order of the requests, and appends of one connection too.
 
+use wire::ErrorCode;
 use wire::messages::fetch::FetchRequest;
 use wire::messages::init_producer_id::InitProducerIdRequest;
 use wire::messages::metadata::MetadataRequest;
@@ -74,4 +75,15 @@ async fn a_long_poll_ends_when_somebody_produces() {
     writer.produce("news", 1, &["here"]).await;
     let answer = reader.receive::<FetchRequest>(FETCH_BY_NAME, fetch).await;
     assert_eq!(values(answer.responses[0].partitions[0].records.as_ref()), ["here"]);
+}
+
+#[tokio::test]
+async fn nobody_but_the_broker_writes_to_an_internal_topic() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    client.create("__consumer_offsets", 1).await;
+    let produce = produce_request("__consumer_offsets", 0, batch(&["forged"]));
+    let answer = client.call(PRODUCE_BY_NAME, &produce).await;
+    let partition = &answer.responses[0].partition_responses[0];
+    assert_eq!(partition.error_code, ErrorCode::InvalidTopicException.number());
 }

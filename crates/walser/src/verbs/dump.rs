@@ -16,7 +16,8 @@ use super::record_json;
 use crate::cli::{DumpArgs, OutputFormat};
 use crate::failure::Failure;
 
-/// The most that the records of one batch may take once decompressed, as in the broker.
+/// The most that the records of one batch may take once decompressed: generous, as a person asked
+/// to see them, and still no bomb.
 const DECOMPRESSED_BYTES_MAX: usize = 1 << 30;
 
 pub(crate) fn run(args: &DumpArgs) -> Result<(), Failure> {
