@@ -26,7 +26,7 @@ use crate::producer_ids::ProducerIds;
 use crate::topic_table::{Topic, TopicRef, TopicTable};
 
 /// The folder of the metadata log within the data folder.
-const METADATA_FOLDER: &str = "__cluster_metadata-0";
+const METADATA_FOLDER: &str = "__cluster_metadata";
 
 /// Threads that sync. Syncs of different logs overlap on a disk with a queue; the journal of a later
 /// issue makes it one.
