@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-// Elsewhere, where a layer below this one needs them: `wire::reader` (array entries of one message),
-// `log` (a decompressed batch, and how many at once), `coordinators::limits` (groups),
-// `metadata::limits` (topics, and partitions one request may create).
+// Elsewhere, where a layer below this one needs them: `wire::reader` (array entries in proportion to
+// the bytes), `log` (a decompressed batch, and how many large ones at once), `coordinators::limits`
+// (groups), `metadata::limits` (topics, and partitions one request may create).
 //
 // Set by configuration: socket.request.max.bytes (one frame), queued.max.request.bytes (all
 // requests and replies in flight), max.connections, max.connections.per.ip,
@@ -20,6 +20,14 @@ pub const FRAME_PROGRESS_BYTES: usize = 40 * 1024;
 
 /// How often progress is looked at.
 pub const FRAME_PROGRESS_PERIOD: Duration = Duration::from_secs(10);
+
+/// The same while other requests wait for memory, of a frame that holds some of the budget: this many
+/// bytes in each of these shorter periods, and no less than [`FRAME_PRESSED_SHARE`] of what it holds.
+/// What stops is out of the way in a second, and what drips cannot hold a hundred megabytes for hours.
+pub const FRAME_PRESSED_PERIOD: Duration = Duration::from_secs(1);
+
+/// One part in so many of what a frame holds.
+pub const FRAME_PRESSED_SHARE: usize = 32;
 
 /// A reader that takes nothing of a waiting reply for this long is cut: it holds memory others need.
 pub const READER_STALL_MAX: Duration = Duration::from_secs(30);
@@ -37,6 +45,13 @@ pub const PIPELINE_REQUESTS_MAX: usize = 64;
 
 /// Memory of one connection's replies beyond which its next request is not looked at.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Memory that the array entries of one request may take once decoded, whatever its length: room for
+/// a fetch of 200,000 partitions. Requests are decoded one at a time by each thread.
+pub const REQUEST_ARRAY_BYTES_MAX: usize = 16 << 20;
+
+/// Topics that one Metadata request may create by asking for them. A client asks again for the rest.
+pub const AUTO_CREATE_TOPICS_MAX: usize = 1000;
 
 /// Partitions named in one DescribeTopicPartitions reply, Kafka's own page limit.
 pub const DESCRIBE_PARTITIONS_MAX: usize = 2000;

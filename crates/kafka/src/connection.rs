@@ -21,11 +21,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use broker::budget::Tally;
-use broker::limits::{FRAME_PROGRESS_PERIOD, OUTPUT_BYTES_MAX};
+use broker::limits::OUTPUT_BYTES_MAX;
 use env::net::Stream;
 
 use self::pipeline::Pipeline;
-use self::watch::{Surroundings, Watch};
+use self::watch::{Bed, Surroundings, Watch};
 use crate::answer::{Answer, Reply};
 use crate::dispatch::{Session, dispatch};
 use crate::input::{BadLength, Input};
@@ -192,9 +192,13 @@ impl Connection {
     /// Waits for what was registered with `context`, and for the timer.
     fn sleep(&mut self, context: &mut Context<'_>, listening: bool) -> Poll<Ended> {
         let clock = &self.shared.broker.env().clock;
-        let half_a_frame = listening && self.input.is_partial();
-        if self.watch.sleep(|| clock.monotonic(), half_a_frame, !self.output.is_empty()) {
-            self.timer = Box::pin(env::clock::sleep(FRAME_PROGRESS_PERIOD));
+        let bed = Bed {
+            half_a_frame: listening && self.input.is_partial(),
+            holds_memory: self.input.held() > 0,
+            replies: !self.output.is_empty(),
+        };
+        if let Some(soon) = self.watch.sleep(|| clock.monotonic(), bed) {
+            self.timer = Box::pin(env::clock::sleep(soon));
             // Registers the new timer with this task; it is not due yet.
             let _ = self.timer.as_mut().poll(context).is_ready();
         }
@@ -208,7 +212,7 @@ impl Connection {
             now: self.shared.broker.env().clock.monotonic(),
             idle_max: config.connections_max_idle_ms.map_or(Duration::MAX, Duration::from_millis),
             waits: !self.pipeline.is_empty(),
-            frame_bytes: self.input.allocated(),
+            frame_bytes: self.input.held(),
             pressed: budget.has_line(),
             crowded: budget.is_crowded(),
         })

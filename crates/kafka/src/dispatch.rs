@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use broker::Region;
+use broker::limits::REQUEST_ARRAY_BYTES_MAX;
 use bytes::Bytes;
 use wire::messages::api_versions::ApiVersionsRequest;
 use wire::{ApiKey, Message, Request, Response, Str, frame};
@@ -153,7 +154,8 @@ fn decode<R: Request>(call: &Call, mut body: Bytes) -> Result<R, String> {
     if !R::VERSIONS.contains(&call.version) {
         return Err(format!("{} version {} is not served", R::NAME, call.version));
     }
-    R::decode(&mut body, call.version).map_err(|error| error.to_string())
+    R::decode_within(&mut body, call.version, REQUEST_ARRAY_BYTES_MAX)
+        .map_err(|error| error.to_string())
 }
 
 /// ApiVersions answers every version: an unknown one gets the error in the oldest form, which still

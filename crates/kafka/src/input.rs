@@ -90,9 +90,9 @@ impl Input {
         self.grant.is_waiting()
     }
 
-    /// Bytes in memory.
-    pub(crate) fn allocated(&self) -> usize {
-        self.allocated
+    /// Bytes in memory that the budget counts.
+    pub(crate) fn held(&self) -> usize {
+        counted(self.allocated)
     }
 
     /// Reads what the socket has and says how much that was, 0 at its end. Nothing is allocated

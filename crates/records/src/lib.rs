@@ -29,5 +29,5 @@ pub use codec::{Codec, CodecError};
 pub use control::{ControlError, ControlKind, EndTxnMarker};
 pub use ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 pub use patch::{PREFIX_LEN, append_time_header, patched_header, patched_prefix};
-pub use recompress::{RecompressError, recompress};
+pub use recompress::{RecompressError, recompress, recompress_section};
 pub use record::{Headers, Record, RecordError, Records, RecordsSummary, check_records};

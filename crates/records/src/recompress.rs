@@ -26,7 +26,17 @@ pub fn recompress(
     cap: usize,
 ) -> Result<Vec<u8>, RecompressError> {
     let records = batch.uncompressed_records(cap).map_err(RecompressError::Decompress)?;
+    Ok(recompress_section(batch, codec, level, &records)?)
+}
+
+/// The same, where the records have been decompressed already.
+pub fn recompress_section(
+    batch: &Batch<'_>,
+    codec: Codec,
+    level: Option<i32>,
+    records: &[u8],
+) -> Result<Vec<u8>, BuildError> {
     let mut header = batch.header;
     header.attributes = header.attributes.with_codec(codec);
-    Ok(builder::assemble(header, level, &records)?)
+    builder::assemble(header, level, records)
 }

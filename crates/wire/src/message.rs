@@ -62,7 +62,20 @@ pub trait Message: Value + Clone + Debug + Default + PartialEq {
     /// # Errors
     /// The bytes are not such a message; then nothing is taken off.
     fn decode(bytes: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        Self::decode_within(bytes, version, usize::MAX)
+    }
+
+    /// The same, for a peer whose arrays may take no more than `array_bytes_max` once decoded.
+    ///
+    /// # Errors
+    /// As [`Message::decode`], or the arrays take more.
+    fn decode_within(
+        bytes: &mut Bytes,
+        version: i16,
+        array_bytes_max: usize,
+    ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
+        reader.limit_arrays(array_bytes_max);
         reader.enter(Self::NAME);
         let Some(version) = Self::version(version) else {
             return reader.fail(DecodeReason::Version(version));

@@ -26,13 +26,20 @@ pub struct Reader<'a> {
     at: usize,
     end: usize,
     charged: usize,
+    budget: usize,
     field: &'static str,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub fn new(frame: &'a Bytes) -> Self {
-        Reader { frame, at: 0, end: frame.len(), charged: 0, field: "message" }
+        let budget = budget_of(frame.len());
+        Reader { frame, at: 0, end: frame.len(), charged: 0, budget, field: "message" }
+    }
+
+    /// Lets arrays take at most `bytes`, however long the frame is.
+    pub fn limit_arrays(&mut self, bytes: usize) {
+        self.budget = self.budget.min(bytes);
     }
 
     /// Names what is decoded next, for errors.
@@ -132,7 +139,7 @@ impl<'a> Reader<'a> {
 
     /// Charges memory that is about to be allocated for entries of an array.
     pub fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
-        let budget = budget_of(self.frame.len());
+        let budget = self.budget;
         self.charged = self.charged.saturating_add(bytes);
         if self.charged > budget {
             return self.fail(DecodeReason::Budget { budget });

@@ -7,16 +7,14 @@
 use std::time::Duration;
 
 use broker::limits::{
-    FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD, READER_STALL_CROWDED_MAX, READER_STALL_MAX,
+    FRAME_PRESSED_PERIOD, FRAME_PRESSED_SHARE, FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD,
+    READER_STALL_CROWDED_MAX, READER_STALL_MAX,
 };
 
 use super::Ended;
 
 /// A connection at rest is looked at this often even where nothing ends it.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(3600);
-
-/// The share of a half frame that has to come in each period while others wait for its memory.
-const PRESSED_SHARE: usize = 4;
 
 /// The state between two looks.
 #[derive(Debug)]
@@ -28,8 +26,19 @@ pub(super) struct Watch {
     frame: Option<Progress>,
     /// Replies that the peer does not take.
     reply: Option<Progress>,
-    /// The next look is too far away for something that begins to wait.
-    far: bool,
+    /// How far away the next look is at most.
+    within: Duration,
+}
+
+/// How a connection goes to sleep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bed {
+    /// It listens to half a frame.
+    pub(super) half_a_frame: bool,
+    /// That half holds some of the byte budget.
+    pub(super) holds_memory: bool,
+    /// There are replies that the peer did not take.
+    pub(super) replies: bool,
 }
 
 /// How far something has come since when.
@@ -46,7 +55,7 @@ pub(super) struct Surroundings {
     pub(super) idle_max: Duration,
     /// A request is parked.
     pub(super) waits: bool,
-    /// Bytes in memory of the half frame.
+    /// What half a frame holds of the byte budget.
     pub(super) frame_bytes: usize,
     /// Other requests wait for memory.
     pub(super) pressed: bool,
@@ -56,7 +65,7 @@ pub(super) struct Surroundings {
 
 impl Watch {
     pub(super) fn new(now: Duration) -> Watch {
-        Watch { active: false, idle_since: now, frame: None, reply: None, far: true }
+        Watch { active: false, idle_since: now, frame: None, reply: None, within: Duration::MAX }
     }
 
     /// A request was looked at, or answered.
@@ -81,24 +90,29 @@ impl Watch {
         }
     }
 
-    /// The connection goes to sleep, with half a frame that it listens to, or with replies that the
-    /// peer did not take. Says whether the timer has to be set for that.
-    pub(super) fn sleep(
-        &mut self,
-        now: impl Fn() -> Duration,
-        half_a_frame: bool,
-        replies: bool,
-    ) -> bool {
+    /// The connection goes to sleep. Says when to look, if the timer has to be set for that.
+    pub(super) fn sleep(&mut self, now: impl Fn() -> Duration, bed: Bed) -> Option<Duration> {
         let follow = |progress: &mut Option<Progress>, waits: bool| match progress {
             None if waits => *progress = Some(Progress { since: now(), bytes: 0 }),
             Some(_) if !waits => *progress = None,
             Some(_) | None => {}
         };
-        follow(&mut self.frame, half_a_frame);
-        follow(&mut self.reply, replies);
-        let soon = self.far && (half_a_frame || replies);
-        self.far &= !soon;
-        soon
+        follow(&mut self.frame, bed.half_a_frame);
+        follow(&mut self.reply, bed.replies);
+        let wanted = self.look_within(bed.holds_memory);
+        (wanted < self.within).then(|| {
+            self.within = wanted;
+            wanted
+        })
+    }
+
+    /// How soon what waits has to be looked at.
+    fn look_within(&self, holds_memory: bool) -> Duration {
+        match (self.frame, self.reply) {
+            (Some(_), _) if holds_memory => FRAME_PRESSED_PERIOD,
+            (None, None) => Duration::MAX,
+            (Some(_), _) | (_, Some(_)) => FRAME_PROGRESS_PERIOD,
+        }
     }
 
     /// The timer's look: when to look again, or why to end.
@@ -107,10 +121,14 @@ impl Watch {
         if std::mem::take(&mut self.active) || around.waits {
             self.idle_since = now;
         }
+        let (period, share) = if around.pressed && around.frame_bytes > 0 {
+            (FRAME_PRESSED_PERIOD, around.frame_bytes / FRAME_PRESSED_SHARE)
+        } else {
+            (FRAME_PROGRESS_PERIOD, 0)
+        };
         if let Some(frame) = &mut self.frame
-            && now.saturating_sub(frame.since) >= FRAME_PROGRESS_PERIOD
+            && now.saturating_sub(frame.since) >= period
         {
-            let share = if around.pressed { around.frame_bytes / PRESSED_SHARE } else { 0 };
             if frame.bytes < share.max(FRAME_PROGRESS_BYTES) {
                 return Err(Ended::Stalled);
             }
@@ -130,18 +148,16 @@ impl Watch {
         if idle >= around.idle_max {
             return Err(Ended::Idle);
         }
-        Ok(self.next_look(around, idle))
-    }
-
-    fn next_look(&mut self, around: &Surroundings, idle: Duration) -> Duration {
-        self.far = self.frame.is_none() && self.reply.is_none();
-        if self.far {
-            return around.idle_max.saturating_sub(idle).min(LOOK_AT_LEAST);
-        }
-        match self.frame {
-            Some(frame) => (frame.since + FRAME_PROGRESS_PERIOD).saturating_sub(around.now),
-            None => FRAME_PROGRESS_PERIOD,
-        }
+        let at_rest = around.idle_max.saturating_sub(idle).min(LOOK_AT_LEAST);
+        self.within = self.look_within(around.frame_bytes > 0);
+        Ok(match self.frame {
+            // At the end of its period, if that is sooner.
+            Some(frame) => {
+                let end = frame.since + FRAME_PROGRESS_PERIOD;
+                self.within.min(end.saturating_sub(now))
+            }
+            None => self.within.min(at_rest),
+        })
     }
 }
 

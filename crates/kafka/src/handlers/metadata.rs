@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use broker::groups::OFFSETS_TOPIC;
+use broker::limits::AUTO_CREATE_TOPICS_MAX;
 use broker::{Broker, CreateTopic, Image, PartitionImage, TopicId, TopicImage, check_topic_name};
 use uuid::Uuid;
 use wire::messages::metadata::{
@@ -142,6 +143,7 @@ fn missing(image: &Image, asked: &Asked) -> Vec<String> {
     });
     names
         .filter(|name| image.topic(name).is_none() && check_topic_name(name).is_ok())
+        .take(AUTO_CREATE_TOPICS_MAX)
         .map(|name| name.to_string())
         .collect()
 }

@@ -80,7 +80,7 @@ async fn frames_may_be_cut_anywhere() {
             }
             assert_eq!(frames, bodies, "cut at {first} and {second}");
             assert!(!wire.input.is_partial());
-            assert_eq!(wire.input.allocated(), 0, "cut at {first} and {second}");
+            assert_eq!(wire.input.allocated, 0, "cut at {first} and {second}");
         }
     }
 }
@@ -105,7 +105,7 @@ async fn impossible_lengths_are_told_at_once() {
         let mut wire = Wire::new(1 << 20);
         wire.send(&length.to_be_bytes()).await;
         assert_eq!(wire.frames(), Err(BadLength(length)));
-        assert!(wire.input.allocated() <= FREE_INPUT_BYTES);
+        assert!(wire.input.allocated <= FREE_INPUT_BYTES);
     }
 }
 
@@ -119,12 +119,12 @@ async fn a_large_frame_takes_memory_as_it_comes_and_gives_it_back() {
         let frames = wire.frames().unwrap();
         came += part.len();
         assert_eq!(frames.len(), usize::from(came == sent.len()));
-        let allocated = wire.input.allocated();
+        let allocated = wire.input.allocated;
         assert!(allocated <= 5 * came + FREE_INPUT_BYTES, "{allocated} bytes for {came}");
         let beyond_free = allocated.saturating_sub(FREE_INPUT_BYTES);
         assert_eq!(wire.held(), i64::try_from(beyond_free).unwrap());
     }
-    assert_eq!((wire.input.allocated(), wire.held()), (0, 0));
+    assert_eq!((wire.input.allocated, wire.held()), (0, 0));
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_tail_behind_a_large_frame_does_not_keep_its_memory() {
     wire.send(&[0, 0]).await;
     assert_eq!(wire.frames().unwrap().len(), 1);
     wire.input.rest();
-    assert!(wire.input.allocated() <= FREE_INPUT_BYTES, "{}", wire.input.allocated());
+    assert!(wire.input.allocated <= FREE_INPUT_BYTES, "{}", wire.input.allocated);
     assert_eq!(wire.held(), 0);
     wire.send(&[0, 1, 9]).await;
     assert_eq!(wire.frames().unwrap(), [Bytes::from_static(&[9])]);

@@ -221,8 +221,12 @@ fn memory_is_bounded_by_the_length() {
     let mut frame = i32::try_from(entries).expect("fits").to_be_bytes().to_vec();
     frame.resize(frame.len() + entries * 2, 0);
     let budget = budget_of(frame.len());
-    let error = MetadataRequest::decode(&mut Bytes::from(frame), 1).expect_err("empty topic names");
+    let mut frame = Bytes::from(frame);
+    let error = MetadataRequest::decode(&mut frame, 1).expect_err("empty topic names");
     assert_eq!(error.reason, crate::DecodeReason::Budget { budget });
+
+    let error = MetadataRequest::decode_within(&mut frame, 1, 1000).expect_err("too many topics");
+    assert_eq!(error.reason, crate::DecodeReason::Budget { budget: 1000 });
 }
 
 #[test]

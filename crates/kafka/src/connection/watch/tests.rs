@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use broker::limits::{
-    FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD as PERIOD, READER_STALL_CROWDED_MAX,
-    READER_STALL_MAX,
+    FRAME_PRESSED_PERIOD, FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD as PERIOD,
+    READER_STALL_CROWDED_MAX, READER_STALL_MAX,
 };
 
-use super::{Surroundings, Watch};
+use super::{Bed, Surroundings, Watch};
 use crate::connection::Ended;
 
 const IDLE_MAX: Duration = Duration::from_secs(600);
@@ -23,16 +23,17 @@ fn at(seconds: u64) -> Surroundings {
     }
 }
 
-/// Goes to sleep at a time.
-fn sleep(watch: &mut Watch, seconds: u64, half_a_frame: bool, replies: bool) -> bool {
-    watch.sleep(|| Duration::from_secs(seconds), half_a_frame, replies)
+/// Goes to sleep at a time; says when it is to be woken for a look, if that is sooner than before.
+fn sleep(watch: &mut Watch, seconds: u64, half_a_frame: bool, replies: bool) -> Option<Duration> {
+    let bed = Bed { half_a_frame, holds_memory: false, replies };
+    watch.sleep(|| Duration::from_secs(seconds), bed)
 }
 
 #[test]
 fn at_rest_it_is_looked_at_once_in_the_idle_time() {
     let mut watch = Watch::new(Duration::ZERO);
     assert_eq!(watch.look(&at(0)).unwrap(), IDLE_MAX);
-    assert!(!sleep(&mut watch, 1, false, false));
+    assert_eq!(sleep(&mut watch, 1, false, false), None);
     watch.acted();
     assert_eq!(watch.look(&at(600)).unwrap(), IDLE_MAX);
     assert!(matches!(watch.look(&at(1200)), Err(Ended::Idle)));
@@ -51,8 +52,8 @@ fn who_waits_for_an_answer_is_not_idle() {
 fn half_a_frame_that_stops_is_cut_after_one_period() {
     let mut watch = Watch::new(Duration::ZERO);
     watch.look(&at(0)).unwrap();
-    assert!(sleep(&mut watch, 95, true, false), "the timer is too far away");
-    assert!(!sleep(&mut watch, 96, true, false), "the timer is set already");
+    assert_eq!(sleep(&mut watch, 95, true, false), Some(PERIOD), "the timer is too far away");
+    assert_eq!(sleep(&mut watch, 96, true, false), None, "the timer is set already");
     watch.received(FRAME_PROGRESS_BYTES - 1);
     assert!(matches!(watch.look(&at(105)), Err(Ended::Stalled)));
 }
@@ -92,16 +93,31 @@ fn a_frame_that_nobody_listens_to_is_not_slow() {
 }
 
 #[test]
-fn under_pressure_large_half_frames_have_to_hurry() {
-    let mut watch = Watch::new(Duration::ZERO);
-    watch.look(&at(0)).unwrap();
-    sleep(&mut watch, 0, true, false);
+fn under_pressure_half_frames_that_hold_memory_have_to_hurry() {
+    let listens = Bed { half_a_frame: true, holds_memory: true, replies: false };
+    let begin = || {
+        let mut watch = Watch::new(Duration::ZERO);
+        watch.look(&at(0)).unwrap();
+        let soon = watch.sleep(|| Duration::ZERO, listens);
+        assert_eq!(soon, Some(FRAME_PRESSED_PERIOD));
+        watch
+    };
+    let large = Surroundings { frame_bytes: 64 << 20, ..at(1) };
+    let mut watch = begin();
+    assert_eq!(watch.look(&large).unwrap(), FRAME_PRESSED_PERIOD, "nobody waits for its memory");
+    let pressed = Surroundings { pressed: true, ..large };
+    assert!(matches!(watch.look(&pressed), Err(Ended::Stalled)));
+
+    let mut watch = begin();
     watch.received(1 << 20);
-    let around = Surroundings { frame_bytes: 80 << 20, ..at(10) };
-    assert!(watch.look(&around).is_ok(), "nobody waits for its memory");
-    watch.received(1 << 20);
-    let around = Surroundings { frame_bytes: 81 << 20, pressed: true, ..at(20) };
-    assert!(matches!(watch.look(&around), Err(Ended::Stalled)));
+    assert!(matches!(watch.look(&pressed), Err(Ended::Stalled)), "too little of what it holds");
+    let mut watch = begin();
+    watch.received(2 << 20);
+    assert!(watch.look(&pressed).is_ok());
+
+    let mut watch = begin();
+    let small = Surroundings { pressed: true, ..at(1) };
+    assert!(watch.look(&small).is_ok(), "it holds nothing that others wait for");
 }
 
 #[test]
@@ -109,7 +125,7 @@ fn a_reader_that_takes_nothing_is_cut() {
     for (crowded, max) in [(false, READER_STALL_MAX), (true, READER_STALL_CROWDED_MAX)] {
         let mut watch = Watch::new(Duration::ZERO);
         watch.look(&at(0)).unwrap();
-        assert!(sleep(&mut watch, 0, false, true));
+        assert_eq!(sleep(&mut watch, 0, false, true), Some(PERIOD));
         let mut seconds = 0;
         let ended = loop {
             seconds += PERIOD.as_secs();
