@@ -10,8 +10,10 @@
 //! cut by its connection; either way the reserve comes back.
 //!
 //! **Replies** are counted without asking ([`Tally`]), as they exist already. While they hold more
-//! than half the budget it is *crowded*: nobody begins a request until some have left. Replies leave
-//! by themselves or with their connection, so that ends.
+//! than half the budget it is *crowded*: who has replies waiting begins no request until some have
+//! left, who has none begins one at a time; at the whole budget nobody begins any. So peers that do
+//! not take what they asked for cannot shut out those that do. Replies leave by themselves or with
+//! their connection, so it ends.
 //!
 //! Invariants: `left` is what nobody holds, and equals `total` when nothing is in flight. Every wait
 //! is registered and every return is made under the one lock, so no wake-up is lost. Wakers are
@@ -46,8 +48,15 @@ struct Pool {
     tickets: u64,
     /// Requests that wait for room, first come first served.
     line: BTreeMap<u64, Wish>,
-    /// Who waits until it is no longer crowded.
-    gate: BTreeMap<u64, Waker>,
+    /// Who waits until replies have left.
+    gates: Gates,
+}
+
+/// Those without replies of their own, and those with.
+#[derive(Debug, Default)]
+struct Gates {
+    without: BTreeMap<u64, Waker>,
+    with: BTreeMap<u64, Waker>,
 }
 
 /// A request in line, and the bytes that it still needs in all.
@@ -81,7 +90,7 @@ pub struct Tally {
 }
 
 /// Whom to wake after something was given back.
-type Woken = [Option<Waker>; 2];
+type Woken = [Option<Waker>; 3];
 
 impl Budget {
     /// A budget of `total` bytes, for requests of up to `request_max` each. The reserve has room for
@@ -96,7 +105,7 @@ impl Budget {
             reserve,
             tickets: 0,
             line: BTreeMap::new(),
-            gate: BTreeMap::new(),
+            gates: Gates::default(),
         };
         let replies = AtomicI64::new(0);
         Budget(Arc::new(Shared { total, replies, pool: Mutex::new(pool) }))
@@ -127,10 +136,16 @@ impl Budget {
         self.0.total
     }
 
-    /// Whether replies hold so much that no request should add to them.
+    /// Whether replies hold more than half of it.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        self.0.replies.load(Ordering::Relaxed) > self.0.total / 2
+        !self.has_room_for_replies(true)
+    }
+
+    /// Whether a request may add to the replies, of somebody with or without some.
+    fn has_room_for_replies(&self, with: bool) -> bool {
+        let most = if with { self.0.total / 2 } else { self.0.total };
+        self.0.replies.load(Ordering::Relaxed) <= most
     }
 
     /// Whether requests wait for room.
@@ -144,7 +159,7 @@ impl Budget {
         let (result, woken) = {
             let mut pool = self.0.pool.lock();
             let result = change(&mut pool, &self.0.replies);
-            (result, pool.next(self.is_crowded()))
+            (result, pool.next(self))
         };
         for waker in woken.into_iter().flatten() {
             waker.wake();
@@ -154,12 +169,15 @@ impl Budget {
 }
 
 impl Pool {
-    /// The first in line if there is room for it, the first at the gate if that is open.
-    fn next(&self, crowded: bool) -> Woken {
+    /// The first in line if there is room for it, the first at each gate if that is open.
+    fn next(&self, budget: &Budget) -> Woken {
         let first = self.line.values().next();
         let served = first.filter(|wish| self.source(wish.whole, wish.whole).is_some());
-        let passed = if crowded { None } else { self.gate.values().next() };
-        [served.map(|wish| wish.waker.clone()), passed.cloned()]
+        let at = |gate: &BTreeMap<u64, Waker>, with: bool| {
+            gate.values().next().filter(|_| budget.has_room_for_replies(with)).cloned()
+        };
+        let Gates { without, with } = &self.gates;
+        [served.map(|wish| wish.waker.clone()), at(without, false), at(with, true)]
     }
 
     /// Where `more` bytes would come from. The reserve lends the `whole` or nothing; what is larger
@@ -263,25 +281,40 @@ impl Tally {
         });
     }
 
-    /// Waits while it is crowded. Whoever passes lets the next one try, so all go on one by one for
-    /// as long as what they add leaves room.
-    pub fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Waits until a request may be begun, of which there will be a reply beside the `bytes` there
+    /// are. Whoever passes lets the next one try, so all go on one by one for as long as what they
+    /// add leaves room.
+    pub fn poll_pass(&mut self, context: &mut Context<'_>, bytes: usize) -> Poll<()> {
         if self.ticket.is_none() && !self.budget.is_crowded() {
             return Poll::Ready(());
         }
-        let Tally { budget, ticket, .. } = self;
+        self.count(bytes);
+        let Tally { budget, bytes, ticket } = self;
         budget.change(|pool, _| {
-            let is_first = pool.gate.keys().next().is_none_or(|first| Some(*first) == *ticket);
-            if is_first && !budget.is_crowded() {
-                if let Some(ticket) = ticket.take() {
-                    pool.gate.remove(&ticket);
+            let number = match ticket.take() {
+                Some(number) => {
+                    pool.gates.leave(number);
+                    number
                 }
+                None => pool.ticket(),
+            };
+            let with = *bytes > 0;
+            let gate = if with { &mut pool.gates.with } else { &mut pool.gates.without };
+            let is_first = gate.keys().next().is_none_or(|first| *first > number);
+            if is_first && budget.has_room_for_replies(with) {
                 return Poll::Ready(());
             }
-            let ticket = *ticket.get_or_insert_with(|| pool.ticket());
-            pool.gate.insert(ticket, context.waker().clone());
+            gate.insert(number, context.waker().clone());
+            *ticket = Some(number);
             Poll::Pending
         })
+    }
+}
+
+impl Gates {
+    fn leave(&mut self, ticket: u64) {
+        self.without.remove(&ticket);
+        self.with.remove(&ticket);
     }
 }
 
@@ -305,7 +338,7 @@ impl Drop for Tally {
     fn drop(&mut self) {
         self.count(0);
         if let Some(ticket) = self.ticket {
-            self.budget.change(|pool, _| pool.gate.remove(&ticket));
+            self.budget.change(|pool, _| pool.gates.leave(ticket));
         }
     }
 }

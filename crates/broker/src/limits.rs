@@ -32,8 +32,11 @@ pub const FRAME_PRESSED_SHARE: usize = 32;
 /// A reader that takes nothing of a waiting reply for this long is cut: it holds memory others need.
 pub const READER_STALL_MAX: Duration = Duration::from_secs(30);
 
-/// The same while replies hold more than half the byte budget, and others wait because of that.
-pub const READER_STALL_CROWDED_MAX: Duration = Duration::from_secs(10);
+/// The same while replies hold more than half the byte budget, for one whose replies hold some.
+pub const READER_STALL_CROWDED_MAX: Duration = Duration::from_secs(3);
+
+/// Replies of one connection below this are not worth cutting it sooner.
+pub const FREE_OUTPUT_BYTES: usize = 16 * 1024;
 
 /// Bytes a connection may buffer before they count in the byte budget: a small request costs no
 /// accounting, and 10,000 connections with half a request each stay under 160 MB.

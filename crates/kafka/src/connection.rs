@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use broker::budget::Tally;
-use broker::limits::OUTPUT_BYTES_MAX;
+use broker::limits::{FREE_OUTPUT_BYTES, OUTPUT_BYTES_MAX};
 use env::net::Stream;
 
 use self::pipeline::Pipeline;
@@ -112,6 +112,10 @@ impl Connection {
                 }
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
+            if held_up && sent > 0 && self.answers_cost() == 0 {
+                // Nothing of ours waits any more: another gate is ours.
+                continue;
+            }
             if held_up || !self.may_dispatch() {
                 // Woken again by whoever makes it less crowded, by a parked request, or by the peer
                 // taking what waits for it.
@@ -135,7 +139,7 @@ impl Connection {
     /// many replies elsewhere hold it up.
     fn dispatch_frames(&mut self, context: &mut Context<'_>) -> bool {
         while self.may_dispatch() && self.input.has_frame() {
-            if self.tally.poll_pass(context).is_pending() {
+            if self.tally.poll_pass(context, self.answers_cost()).is_pending() {
                 return true;
             }
             let frame = match self.input.next_frame() {
@@ -194,7 +198,7 @@ impl Connection {
         let clock = &self.shared.broker.env().clock;
         let bed = Bed {
             half_a_frame: listening && self.input.is_partial(),
-            holds_memory: self.input.held() > 0,
+            holds_memory: self.input.held() > 0 || self.answers_cost() > FREE_OUTPUT_BYTES,
             replies: !self.output.is_empty(),
         };
         if let Some(soon) = self.watch.sleep(|| clock.monotonic(), bed) {
@@ -213,6 +217,7 @@ impl Connection {
             idle_max: config.connections_max_idle_ms.map_or(Duration::MAX, Duration::from_millis),
             waits: !self.pipeline.is_empty(),
             frame_bytes: self.input.held(),
+            reply_bytes: self.answers_cost(),
             pressed: budget.has_line(),
             crowded: budget.is_crowded(),
         })

@@ -23,11 +23,28 @@ use crate::listener::Shared;
 #[derive(Debug)]
 pub(crate) struct Session {
     peer: SocketAddr,
+    client_id: Option<Str>,
 }
+
+/// A client's name up to this size is remembered instead of copied with every request.
+const CLIENT_ID_BYTES_KEPT: usize = 256;
 
 impl Session {
     pub(crate) fn new(peer: SocketAddr) -> Session {
-        Session { peer }
+        Session { peer, client_id: None }
+    }
+
+    /// What the client calls itself, without holding the frame that says so: a request that waits
+    /// would keep all of it in memory.
+    fn client_id(&mut self, said: Option<Str>) -> Option<Str> {
+        if said != self.client_id {
+            let own = said.map(|name| name.detach());
+            if own.as_ref().is_some_and(|name| name.len() > CLIENT_ID_BYTES_KEPT) {
+                return own;
+            }
+            self.client_id = own;
+        }
+        self.client_id.clone()
     }
 }
 
@@ -140,7 +157,7 @@ pub(crate) fn dispatch(
         wire::frame::decode_request_header(&mut frame).map_err(|error| error.to_string())?;
     let call = Call {
         version: header.api_version,
-        client_id: header.client_id,
+        client_id: session.client_id(header.client_id),
         peer: session.peer,
         correlation_id: header.correlation_id,
     };

@@ -22,8 +22,8 @@ const FIRST_BYTES: usize = 16 * 1024;
 /// Room below this is not worth a read, unless a frame ends in it.
 const ROOM_BYTES_MIN: usize = FIRST_BYTES / 4;
 
-/// The buffer grows by at most this much, or by half.
-const GROW_BYTES_MAX: usize = 1024 * 1024;
+/// Half a frame up to this size does not keep a buffer for the other half: that may never come.
+const SMALL_BYTES: usize = 1024;
 
 /// Every frame begins with its length, a 32-bit number.
 const LENGTH_BYTES: usize = 4;
@@ -103,7 +103,7 @@ impl Input {
         stream: &mut Stream,
     ) -> Poll<io::Result<usize>> {
         let received = self.poll_read(context, stream);
-        if received.is_pending() && self.buffer.is_empty() {
+        if received.is_pending() && self.buffer.len() <= SMALL_BYTES {
             self.rest();
         }
         received
@@ -111,8 +111,7 @@ impl Input {
 
     /// Gives back the room that what is here does not need. For when nothing more is read for now.
     pub(crate) fn rest(&mut self) {
-        let much = FREE_INPUT_BYTES.max(2 * self.buffer.len());
-        if self.buffer.is_empty() || self.allocated > much {
+        if self.allocated > 2 * self.buffer.len() {
             self.move_to(0);
         }
         self.grant.shrink(counted(self.allocated));
@@ -171,10 +170,9 @@ impl Input {
 }
 
 /// How much room to make behind `held` bytes: for the rest of the frame, but in proportion to what
-/// has come.
+/// has come. Few large steps: each copies what is here.
 fn growth(held: usize, rest: usize) -> usize {
-    let proportion = held.saturating_mul(4).min(GROW_BYTES_MAX.max(held / 2));
-    rest.min(proportion).max(FIRST_BYTES.saturating_sub(held))
+    rest.min(held.saturating_mul(4)).max(FIRST_BYTES.saturating_sub(held))
 }
 
 /// The part of an allocation that the budget has to do with.

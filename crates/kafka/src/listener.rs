@@ -40,7 +40,7 @@ struct Refusals {
 
 /// The Kafka front end of a broker.
 pub struct Server {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     stop: watch::Sender<bool>,
 }
 

@@ -193,8 +193,8 @@ fn failed(codec: Codec, reason: impl fmt::Display) -> CodecError {
     CodecError::Compress { codec, reason: reason.to_string() }
 }
 
-/// Reads all of `from`, whose input was `input_len` bytes, growing the output by doubling but never
-/// beyond `cap`.
+/// Reads all of `from`, whose input was `input_len` bytes, growing the output in few large steps, as each
+/// needs the old and the new one at once, but never beyond `cap`.
 fn read_capped(
     codec: Codec,
     mut from: impl Read,
@@ -214,7 +214,7 @@ fn read_capped(
                     _ => Err(CodecError::TooLarge { cap }),
                 };
             }
-            let grown = len.saturating_mul(2).min(cap);
+            let grown = len.saturating_mul(4).min(cap);
             out.reserve_exact(grown - len);
             out.resize(grown, 0);
         }

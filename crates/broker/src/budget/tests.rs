@@ -148,27 +148,65 @@ fn replies_count_even_beyond_the_budget() {
 }
 
 #[test]
-fn nobody_begins_a_request_while_replies_crowd_the_rest_out() {
+fn who_has_replies_waits_while_it_is_crowded() {
     let budget = Budget::new(100, 20);
     let (mut large, mut small) = (budget.tally(), budget.tally());
     let noop = &mut Context::from_waker(Waker::noop());
-    assert!(large.poll_pass(noop).is_ready());
+    assert!(large.poll_pass(noop, 0).is_ready());
     large.count(60);
     assert!(budget.is_crowded());
     let (bell, waker) = bell();
     let waiting = &mut Context::from_waker(&waker);
-    assert!(small.poll_pass(waiting).is_pending());
+    assert!(small.poll_pass(waiting, 5).is_pending());
     let mut other = budget.tally();
-    assert!(other.poll_pass(noop).is_pending());
-    large.count(55);
+    assert!(other.poll_pass(noop, 5).is_pending());
+    large.count(45);
     assert_eq!(bell.rung(), 0, "woken while it is crowded");
-    large.count(50);
+    large.count(40);
     assert_eq!(bell.rung(), 1);
-    assert!(other.poll_pass(noop).is_pending(), "the second overtook the first");
-    assert!(small.poll_pass(waiting).is_ready());
-    assert!(other.poll_pass(noop).is_ready());
+    assert!(other.poll_pass(noop, 5).is_pending(), "the second overtook the first");
+    assert!(small.poll_pass(waiting, 5).is_ready());
+    assert!(other.poll_pass(noop, 5).is_ready());
     drop((large, small, other));
     assert_eq!(budget.left(), 100);
+}
+
+#[test]
+fn who_has_none_goes_on_until_all_of_it_is_taken() {
+    let budget = Budget::new(100, 20);
+    let mut holder = budget.tally();
+    holder.count(80);
+    let noop = &mut Context::from_waker(Waker::noop());
+    assert!(holder.poll_pass(noop, 80).is_pending());
+    let (mut good, mut late) = (budget.tally(), budget.tally());
+    for _ in 0..3 {
+        assert!(good.poll_pass(noop, 0).is_ready());
+        good.count(30);
+        let (bell, waker) = bell();
+        assert!(late.poll_pass(&mut Context::from_waker(&waker), 0).is_pending());
+        assert!(good.poll_pass(noop, 30).is_pending(), "a second reply before the first left");
+        good.count(0);
+        assert_eq!(bell.rung(), 1);
+        assert!(late.poll_pass(noop, 0).is_ready());
+        assert!(good.poll_pass(noop, 0).is_ready());
+    }
+}
+
+#[test]
+fn who_leaves_a_gate_lets_the_next_one_try() {
+    let budget = Budget::new(100, 20);
+    let mut holder = budget.tally();
+    holder.count(101);
+    let (bell, waker) = bell();
+    let noop = &mut Context::from_waker(Waker::noop());
+    let (mut first, mut second) = (budget.tally(), budget.tally());
+    assert!(first.poll_pass(noop, 0).is_pending());
+    assert!(second.poll_pass(&mut Context::from_waker(&waker), 0).is_pending());
+    holder.count(90);
+    assert!(second.poll_pass(&mut Context::from_waker(&waker), 0).is_pending());
+    drop(first);
+    assert_ne!(bell.rung(), 0);
+    assert!(second.poll_pass(noop, 0).is_ready());
 }
 
 #[test]

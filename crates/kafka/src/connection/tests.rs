@@ -7,17 +7,23 @@ use std::time::Duration;
 use broker::config::{BrokerConfig, Settings};
 use broker::limits::{FRAME_PROGRESS_PERIOD, READER_STALL_MAX};
 use broker::{Broker, CreateTopic, Endpoint, Security, TopicRef};
+use bytes::Bytes;
 use env::Clock;
 use env::net::Stream;
 use env::sim::Sim;
 use records::{BatchBuilder, Codec, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
-use wire::messages::metadata::MetadataRequest;
+use wire::messages::find_coordinator::FindCoordinatorRequest;
+use wire::messages::join_group::JoinGroupRequest;
+use wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use wire::messages::offset_commit::{OffsetCommitRequest, OffsetCommitRequestTopic};
 use wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::{Request, Str, frame};
 
 use crate::Server;
+use crate::answer::Reply;
+use crate::dispatch::{Session, dispatch};
 
 /// Versions that name topics by name.
 const BY_NAME: i16 = 12;
@@ -167,6 +173,49 @@ async fn expect_silence(stream: &mut Stream) {
 }
 
 #[tokio::test]
+async fn a_request_that_waits_does_not_keep_its_frame_in_memory() {
+    let node = Node::start().await;
+    let new = MetadataRequestTopic { name: Some(Str::from("new")), ..Default::default() };
+    let create = MetadataRequest {
+        topics: Some(vec![new]),
+        allow_auto_topic_creation: true,
+        ..MetadataRequest::default()
+    };
+    let find = FindCoordinatorRequest {
+        coordinator_keys: vec![Str::from("group")],
+        ..FindCoordinatorRequest::default()
+    };
+    let join = JoinGroupRequest {
+        group_id: Str::from("group"),
+        protocol_type: Str::from("consumer"),
+        ..JoinGroupRequest::default()
+    };
+    let commit = OffsetCommitRequest {
+        group_id: Str::from("group"),
+        topics: vec![OffsetCommitRequestTopic {
+            name: Str::from("t"),
+            partitions: vec![Default::default()],
+            ..Default::default()
+        }],
+        ..OffsetCommitRequest::default()
+    };
+    for (what, request) in [
+        ("Produce", produce(1, &[5; 10_000])),
+        ("Fetch", long_poll(1, 0)),
+        ("Metadata", request(METADATA, 1, &create)),
+        ("FindCoordinator", request(4, 1, &find)),
+        ("JoinGroup", request(5, 1, &join)),
+        ("OffsetCommit", request(8, 1, &commit)),
+    ] {
+        let frame = Bytes::from(request[4..].to_vec());
+        let mut session = Session::new(node.address);
+        let reply = dispatch(&node.server.shared, &mut session, frame.clone());
+        assert!(matches!(reply, Ok(Reply::Later(_))), "{what} does not wait: a moot test");
+        assert!(frame.is_unique(), "{what} holds its frame");
+    }
+}
+
+#[tokio::test]
 async fn pipelined_produces_are_appended_and_answered_in_order() {
     let node = Node::start().await;
     let mut stream = node.connect().await;
@@ -247,7 +296,7 @@ async fn who_has_said_all_still_gets_the_answers() {
 async fn requests_wait_while_replies_elsewhere_crowd_the_memory() {
     let node = Node::start().await;
     let mut replies = node.broker.budget().tally();
-    replies.count(3 << 20);
+    replies.count(5 << 20);
     let mut streams = Vec::new();
     for _ in 0..3 {
         let mut stream = node.connect().await;
@@ -258,6 +307,20 @@ async fn requests_wait_while_replies_elsewhere_crowd_the_memory() {
     drop(replies);
     for stream in &mut streams {
         assert_eq!(answered(stream).await, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn who_takes_the_answers_is_served_while_it_is_crowded() {
+    let node = Node::start().await;
+    let mut replies = node.broker.budget().tally();
+    replies.count(3 << 20);
+    assert!(node.broker.budget().is_crowded());
+    let mut stream = node.connect().await;
+    let sent: Vec<u8> = (0..50).flat_map(metadata).collect();
+    stream.write_all(&sent).await.unwrap();
+    for correlation in 0..50 {
+        assert_eq!(answered(&mut stream).await, Some(correlation));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use broker::limits::{
     FRAME_PRESSED_PERIOD, FRAME_PRESSED_SHARE, FRAME_PROGRESS_BYTES, FRAME_PROGRESS_PERIOD,
-    READER_STALL_CROWDED_MAX, READER_STALL_MAX,
+    FREE_OUTPUT_BYTES, READER_STALL_CROWDED_MAX, READER_STALL_MAX,
 };
 
 use super::Ended;
@@ -35,10 +35,10 @@ pub(super) struct Watch {
 pub(super) struct Bed {
     /// It listens to half a frame.
     pub(super) half_a_frame: bool,
-    /// That half holds some of the byte budget.
-    pub(super) holds_memory: bool,
     /// There are replies that the peer did not take.
     pub(super) replies: bool,
+    /// One of the two holds memory that others may wait for.
+    pub(super) holds_memory: bool,
 }
 
 /// How far something has come since when.
@@ -57,6 +57,8 @@ pub(super) struct Surroundings {
     pub(super) waits: bool,
     /// What half a frame holds of the byte budget.
     pub(super) frame_bytes: usize,
+    /// Bytes in memory of replies.
+    pub(super) reply_bytes: usize,
     /// Other requests wait for memory.
     pub(super) pressed: bool,
     /// Replies hold more memory than is good.
@@ -109,8 +111,8 @@ impl Watch {
     /// How soon what waits has to be looked at.
     fn look_within(&self, holds_memory: bool) -> Duration {
         match (self.frame, self.reply) {
-            (Some(_), _) if holds_memory => FRAME_PRESSED_PERIOD,
             (None, None) => Duration::MAX,
+            (Some(_), _) | (_, Some(_)) if holds_memory => FRAME_PRESSED_PERIOD,
             (Some(_), _) | (_, Some(_)) => FRAME_PROGRESS_PERIOD,
         }
     }
@@ -135,7 +137,8 @@ impl Watch {
             *frame = Progress { since: now, bytes: 0 };
             self.idle_since = now;
         }
-        let stall_max = if around.crowded { READER_STALL_CROWDED_MAX } else { READER_STALL_MAX };
+        let in_the_way = around.crowded && around.reply_bytes > FREE_OUTPUT_BYTES;
+        let stall_max = if in_the_way { READER_STALL_CROWDED_MAX } else { READER_STALL_MAX };
         if let Some(reply) = &mut self.reply {
             if reply.bytes > 0 {
                 *reply = Progress { since: now, bytes: 0 };
@@ -149,7 +152,8 @@ impl Watch {
             return Err(Ended::Idle);
         }
         let at_rest = around.idle_max.saturating_sub(idle).min(LOOK_AT_LEAST);
-        self.within = self.look_within(around.frame_bytes > 0);
+        let holds_memory = around.frame_bytes > 0 || around.reply_bytes > FREE_OUTPUT_BYTES;
+        self.within = self.look_within(holds_memory);
         Ok(match self.frame {
             // At the end of its period, if that is sooner.
             Some(frame) => {

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -45,11 +45,16 @@ impl Sandbox {
 
     /// A broker with its data in `data` of this folder, on a free port.
     pub fn start(&self, arguments: &[&str]) -> Broker {
+        Broker::spawn(self.start_command(arguments))
+    }
+
+    /// The command that starts it.
+    pub fn start_command(&self, arguments: &[&str]) -> Command {
         let mut command = walser();
         command.args(["start", "--set", "listeners=PLAINTEXT://127.0.0.1:0"]);
         command.args(["--set", "group.initial.rebalance.delay.ms=0"]);
         command.arg("--data-dir").arg(self.path("data")).args(arguments);
-        Broker::spawn(command)
+        command
     }
 
     /// A broker that must not start.
@@ -145,7 +150,13 @@ pub struct Broker {
 impl Broker {
     /// Runs a command that starts a broker, until it says where the next command may go.
     pub fn spawn(mut command: Command) -> Broker {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stderr(Stdio::inherit());
+        Broker::spawn_as_is(command)
+    }
+
+    /// The same, with standard error as the command has it.
+    pub fn spawn_as_is(mut command: Command) -> Broker {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let watchdog = Watchdog::of(&child);
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -161,6 +172,16 @@ impl Broker {
             .trim()
             .to_owned();
         Broker { child, out, address, greeting, watchdog: Some(watchdog) }
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it writes to standard error, if that is a pipe; once.
+    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     fn signal(mut self, signal: Signal) -> ExitStatus {

@@ -18,6 +18,7 @@ fn at(seconds: u64) -> Surroundings {
         idle_max: IDLE_MAX,
         waits: false,
         frame_bytes: 0,
+        reply_bytes: 0,
         pressed: false,
         crowded: false,
     }
@@ -122,20 +123,26 @@ fn under_pressure_half_frames_that_hold_memory_have_to_hurry() {
 
 #[test]
 fn a_reader_that_takes_nothing_is_cut() {
-    for (crowded, max) in [(false, READER_STALL_MAX), (true, READER_STALL_CROWDED_MAX)] {
+    for (crowded, reply_bytes, period, max) in [
+        (false, 0, PERIOD, READER_STALL_MAX),
+        (true, 100, PERIOD, READER_STALL_MAX),
+        (false, 1 << 20, FRAME_PRESSED_PERIOD, READER_STALL_MAX),
+        (true, 1 << 20, FRAME_PRESSED_PERIOD, READER_STALL_CROWDED_MAX),
+    ] {
         let mut watch = Watch::new(Duration::ZERO);
         watch.look(&at(0)).unwrap();
-        assert_eq!(sleep(&mut watch, 0, false, true), Some(PERIOD));
-        let mut seconds = 0;
+        let bed = Bed { half_a_frame: false, replies: true, holds_memory: reply_bytes > 1000 };
+        assert_eq!(watch.sleep(|| Duration::ZERO, bed), Some(period));
+        let mut now = Duration::ZERO;
         let ended = loop {
-            seconds += PERIOD.as_secs();
-            match watch.look(&Surroundings { crowded, ..at(seconds) }) {
-                Ok(next) => assert_eq!(next, PERIOD),
+            now += period;
+            match watch.look(&Surroundings { now, crowded, reply_bytes, ..at(0) }) {
+                Ok(next) => assert_eq!(next, period),
                 Err(ended) => break ended,
             }
         };
         assert!(matches!(ended, Ended::SlowReader), "{ended:?}");
-        assert_eq!(seconds, max.as_secs());
+        assert_eq!(now, max, "crowded {crowded}, {reply_bytes} bytes");
     }
 }
 
