@@ -16,10 +16,11 @@ pub(crate) fn raise(connections: usize) {
     }
     let now = getrlimit(Resource::Nofile).current;
     let shown = |limit: Option<u64>| limit.map_or("none".to_owned(), |limit| limit.to_string());
-    tracing::info!(before = shown(before.current), now = shown(now), "limit on open files");
+    // Not said to everyone: a start that is refused says one line, and that is why.
+    tracing::debug!(before = shown(before.current), now = shown(now), "limit on open files");
     let connections = u64::try_from(connections).unwrap_or(u64::MAX);
     if now.is_some_and(|now| now < connections) {
-        tracing::info!(
+        tracing::debug!(
             connections,
             "fewer files may be open than max.connections; connections beyond that wait unaccepted"
         );

@@ -68,6 +68,15 @@ impl Target {
         self.status("VmRSS:")
     }
 
+    /// The soft and the hard limit on open files of the broker's process.
+    pub fn open_files_limits(&self) -> (String, String) {
+        let path = format!("/proc/{}/limits", self.broker.pid());
+        let limits = std::fs::read_to_string(path).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let mut words = line.split_whitespace().skip(3);
+        (words.next().unwrap().to_owned(), words.next().unwrap().to_owned())
+    }
+
     /// The most that was ever resident.
     pub fn peak(&self) -> u64 {
         self.status("VmHWM:")
