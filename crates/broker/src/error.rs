@@ -47,9 +47,6 @@ pub enum ReadRefusal {
     /// The disk would not.
     #[error("the log cannot be read: {0}")]
     Storage(String),
-    /// The bytes on the disk are damaged.
-    #[error("the log is damaged: {0}")]
-    Damaged(String),
 }
 
 /// The metadata quorum did not take a change.

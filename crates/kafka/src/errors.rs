@@ -79,7 +79,6 @@ impl Coded for ReadRefusal {
             ReadRefusal::Partition(error) => error.code(),
             ReadRefusal::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             ReadRefusal::Storage(_) => ErrorCode::KafkaStorageError,
-            ReadRefusal::Damaged(_) => ErrorCode::CorruptMessage,
         }
     }
 }

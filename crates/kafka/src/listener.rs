@@ -51,7 +51,7 @@ const NO_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(100);
 /// the disk as well.
 const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
-/// How long connections may take to send what they hold when the broker stops.
+/// How long the broker waits for its connections to be gone when it stops. They end where they are.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
 impl Server {

@@ -4,7 +4,7 @@
 //! `min_bytes` waits for any of its partitions to acknowledge more, or for `max_wait_ms`. The first
 //! partition with records gives at least one whole batch, whatever the limits say (KIP-74).
 //!
-//! Gaps: no followers (replica ids are refused nothing and get consumers' view), no preferred read
+//! Gaps: no followers (a replica id is ignored and gets the consumer's view), no preferred read
 //! replica (KIP-392: the hint is read and ignored), no diverging epochs.
 
 use std::sync::Arc;
