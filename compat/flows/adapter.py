@@ -236,6 +236,13 @@ class Calls:
         if waiting is not None:
             waiting.put(value)
 
+    def end(self, value):
+        """Hands `value` to every call that waits: no other answer will come."""
+        with self._lock:
+            waiting = list(self._waiting.values())
+        for each in waiting:
+            each.put(value)
+
     def wait(self, number, seconds):
         """Waits for the answer."""
         try:
