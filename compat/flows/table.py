@@ -33,7 +33,8 @@ FLOWS = {
     },
     "group": {
         "group-eager": "Group of two, rebalance in between (eager)",
-        "group-admin": "List, describe, reset and delete groups",
+        "group-admin": "List, describe and reset groups",
+        "delete-group": "Delete groups",
     },
     "cooperative": {
         "group-cooperative": "Group of two, rebalance in between (cooperative)",
@@ -73,7 +74,7 @@ TOOL_ROWS = {
                                "live-restart", "too-large", "text"),
     "kafka-console-consumer": ("assign", "group-eager", "group-cooperative", "commit-restart", "live-restart",
                                "seek-offset", "fenced", "text", "interop"),
-    "kafka-consumer-groups": ("group-admin", "seek-time"),
+    "kafka-consumer-groups": ("group-admin", "delete-group", "seek-time"),
     "kafka-get-offsets": ("list-offsets",),
     "kafka-delete-records": ("delete-records",),
     "kafka-log-dirs": ("log-dirs",),
@@ -92,6 +93,7 @@ LACKS = {
         "topic-configs": _KCAT_ADMIN,
         "delete-topic": _KCAT_ADMIN,
         "group-admin": _KCAT_ADMIN,
+        "delete-group": _KCAT_ADMIN,
         "delete-records": _KCAT_ADMIN,
         "log-dirs": _KCAT_ADMIN,
         "timestamps": "kcat cannot set a record's timestamp; it prints those it reads, which the interop row checks",
