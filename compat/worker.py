@@ -36,13 +36,6 @@ ORDER = {
     "errors": errors.errors,
     "interop": codecs.interop,
 }
-MODULES = {
-    "kcat": "clients.kcat.adapter",
-    "confluent-kafka": "clients.confluent_kafka.adapter",
-    "kafka-python": "clients.kafka_python.adapter",
-    "kafkajs": "clients.kafkajs.adapter",
-    "kafka-tools": "clients.kafka_tools.adapter",
-}
 
 
 class Reporter:
@@ -56,6 +49,15 @@ class Reporter:
     def __call__(self, event):
         with self._lock:
             print(json.dumps(event), file=self._out, flush=True)
+
+
+def open_adapter(client, bootstrap, work):
+    """The adapter of a client of the table; its name is the client's, also where several versions share one."""
+    entry = table.CLIENTS[client]
+    module = importlib.import_module(f"clients.{entry.module}.adapter")
+    adapter = module.open_adapter(bootstrap, work, *([entry.variant] if entry.variant else []))
+    adapter.name = client
+    return adapter
 
 
 def step(name, flow, ctx, report):
@@ -98,7 +100,7 @@ def main():
     report = Reporter()
     work = options.work / options.client
     work.mkdir(parents=True, exist_ok=True)
-    adapter = importlib.import_module(MODULES[options.client]).open_adapter(options.bootstrap, work)
+    adapter = open_adapter(options.client, options.bootstrap, work)
     adapter.own = f"{options.prefix}.{options.client}."
     report({"event": "version", "version": adapter.version()})
     ctx = Context(adapter, {

@@ -13,6 +13,9 @@ CALL_SECONDS_MAX = 60
 WAIT_SECONDS_MAX = 45
 SESSION_MS = 6000
 HEARTBEAT_MS = 500
+# A pump lives through two starts of the broker on a busy machine.
+PUMP_SECONDS_MAX = 120
+PUMP_RECORDS_PER_SECOND = 100
 
 
 class ClientError(Exception):
@@ -42,12 +45,39 @@ class Member:
     `records` grows, `assigned` is the set of (topic, partition) it holds, `error` is the protocol's name of the
     error that ended it. Committing follows reading: what was put into `records` is committed soon, and at the
     latest when a partition is given up or the member leaves.
+
+    `history` keeps what `assigned` was, one entry for each time the client told of it: setting `assigned` to
+    something else adds one, `told` adds one even for the same set. A client that calls back at a rebalance calls
+    `told`, so that a rebalance that changed nothing is still seen.
     """
 
     def __init__(self):
         self.records = []
-        self.assigned = set()
+        self.history = [frozenset()]
         self.error = None
+
+    @property
+    def assigned(self):
+        """What it holds now."""
+        return set(self.history[-1])
+
+    @assigned.setter
+    def assigned(self, places):
+        if frozenset(places) != self.history[-1]:
+            self.told(places)
+
+    def told(self, places):
+        """The client said what it holds, at a rebalance."""
+        self.history.append(frozenset(places))
+
+    def pause(self):
+        """Takes no more records but stays in the group: the client's pause of all partitions it holds, polling
+        going on; or, where it has none, its user not taking records while heartbeats go on by themselves."""
+        raise NotImplementedError
+
+    def resume(self):
+        """Goes on after `pause`."""
+        raise NotImplementedError
 
     def wait_records(self, count, what, seconds=WAIT_SECONDS_MAX):
         """Waits until it has read `count` records in all."""
@@ -69,6 +99,7 @@ class PolledMember(Member):
     def __init__(self):
         super().__init__()
         self._closing = threading.Event()
+        self._hold_wanted = self._held = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def begin(self):
@@ -84,6 +115,10 @@ class PolledMember(Member):
         """Polls once, at most 100 ms; appends to `records`, updates `assigned`, commits what it read."""
         raise NotImplementedError
 
+    def hold(self, on):
+        """Pauses (or resumes) all partitions it holds; called between two polls."""
+        raise NotImplementedError
+
     def leave(self):
         """Closes the consumer."""
         raise NotImplementedError
@@ -95,7 +130,12 @@ class PolledMember(Member):
     def _run(self):
         try:
             self.open()
+            held = False
             while not self._closing.is_set():
+                if self._hold_wanted != held:
+                    held = not held
+                    self.hold(held)
+                    self._held = held
                 self.poll()
         except Exception as error:  # whatever a client raises is its answer
             self.error = self.code_of(error)
@@ -104,11 +144,78 @@ class PolledMember(Member):
         except Exception as error:
             self.error = self.error or self.code_of(error)
 
+    def _want_hold(self, on):
+        self._hold_wanted = on
+        wait_for(lambda: self._held == on or self.error, "pausing" if on else "resuming")
+
+    def pause(self):
+        self._want_hold(True)
+
+    def resume(self):
+        self._want_hold(False)
+
     def close(self):
         self._closing.set()
         self._thread.join(CALL_SECONDS_MAX)
         if self._thread.is_alive():
             raise TooSlow(f"leaving the group took more than {CALL_SECONDS_MAX} s")
+
+
+class Pump:
+    """An idempotent producer that writes `numbered(0, ...)` to partition 0 without end and without waiting for
+    acknowledgements: small batches, as many requests in flight as the client allows, at most five, and about
+    PUMP_RECORDS_PER_SECOND. It retries by itself through restarts of the broker, PUMP_SECONDS_MAX at most.
+
+    `acknowledged` counts the records acknowledged so far, if the client tells while it runs; else it stays None.
+    """
+
+    acknowledged = None
+
+    def stop(self):
+        """Writes no more, waits until everything written is acknowledged, closes; returns how many records were
+        written. Raises ClientError if one was refused or given up."""
+        raise NotImplementedError
+
+
+class PutPump(Pump):
+    """A pump whose client is a library with a call that hands over one record and does not wait."""
+
+    def __init__(self):
+        self.sent = 0
+        self._stopping = threading.Event()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def begin(self):
+        """Starts writing; returns itself."""
+        self._thread.start()
+        return self
+
+    def put(self, number):
+        """Hands record `numbered(number, 1)[0]` to the client; may wait for room in its buffer."""
+        raise NotImplementedError
+
+    def finish(self):
+        """Waits until everything is acknowledged, and closes; raises ClientError."""
+        raise NotImplementedError
+
+    def _run(self):
+        try:
+            while not self._stopping.wait(1 / PUMP_RECORDS_PER_SECOND):
+                self.put(self.sent)
+                self.sent += 1
+        except Exception as error:  # whatever a client raises is its answer
+            self._failure = error
+
+    def stop(self):
+        self._stopping.set()
+        self._thread.join(PUMP_SECONDS_MAX)
+        if self._thread.is_alive():
+            raise TooSlow(f"handing over a record took more than {PUMP_SECONDS_MAX} s")
+        if self._failure is not None:
+            raise self._failure
+        self.finish()
+        return self.sent
 
 
 class Adapter:
@@ -180,9 +287,20 @@ class Adapter:
         """Reads `count` records from the start into a file, one a line."""
         raise NotImplementedError
 
+    def pump(self, topic):
+        """A running `Pump` into partition 0 of the topic."""
+        raise NotImplementedError
+
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
-        """A new member of the group."""
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
+        """A new member of the group.
+
+        `instance` is its group.instance.id: such a member closes without leaving the group. `reset` is where it
+        begins without a committed offset or with one out of range: "earliest" or "latest". `rack` is its
+        client.rack, `client_id` its client.id. A client that lacks one of them says so in `flows.table` (rows
+        `static`, `offset-reset`, `rack`, `client-id`) and is not given it.
+        """
         raise NotImplementedError
 
     def group_read(self, group, topic, count):
@@ -205,6 +323,14 @@ class Adapter:
         return first.error
 
     # Errors.
+    def bad_topic(self, topic):
+        """The code the client shows for creating (or using) a topic with a name that is not allowed."""
+        try:
+            self.create_topic(topic)
+        except ClientError as error:
+            return error.code
+        return None
+
     def unknown_topic(self, topic):
         """The codes the client shows for a topic that does not exist, one for each way it has of asking."""
         raise NotImplementedError

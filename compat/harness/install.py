@@ -27,7 +27,7 @@ WORDS = TOOLS / "words" / "american-english-huge"
 
 INSTALL_SECONDS_MAX = 600
 # One set of options for every short-lived JVM: start fast, stay small.
-JVM_OPTIONS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+JVM_OPTIONS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"]
 
 APT_LOCK = threading.Lock()
 
