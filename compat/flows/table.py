@@ -25,6 +25,7 @@ CLIENTS = {
     "kcat": Client("librdkafka", "kcat"),
     "confluent-kafka": Client("librdkafka", "confluent_kafka"),
     "kafka-python": Client("Python", "kafka_python"),
+    "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
     "kafka-tools": Client("Java", "kafka_tools"),
 }
@@ -164,6 +165,12 @@ LACKS = {
     },
     "kafka-python": {
         "null-header": "kafka-python takes header values as bytes only; it reads null ones, which the interop row checks",
+        "perf": _OTHER_PERF,
+    },
+    "aiokafka": {
+        "group-cooperative": "aiokafka has no cooperative assignor",
+        "delete-group": "aiokafka has no DeleteGroups",
+        "log-dirs": "aiokafka has no DescribeLogDirs",
         "perf": _OTHER_PERF,
     },
     "kafkajs": {

@@ -201,6 +201,7 @@ INSTALLERS = {
     "kcat": (kcat,),
     "confluent-kafka": (),
     "kafka-python": (),
+    "aiokafka": (),
     "kafkajs": (node,),
     "kafka-tools": (kafka,),
 }
