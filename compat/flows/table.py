@@ -28,6 +28,9 @@ CLIENTS = {
     "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
     "kafka-tools": Client("Java", "kafka_tools"),
+    "kafka-clients": Client("Java", "kafka_clients", "4.3"),
+    "kafka-clients-3.9": Client("Java", "kafka_clients", "3.9", like="kafka-clients"),
+    "kafka-clients-2.8": Client("Java", "kafka_clients", "2.8", like="kafka-clients"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -185,6 +188,9 @@ LACKS = {
                       "the console consumer prints those it reads, which the interop row checks",
         "binary": "the console producer takes lines of UTF-8 text; "
                   "the console consumer prints bytes as they are, which the interop row checks",
+    },
+    "kafka-clients": {
+        "perf": _OTHER_PERF,
     },
 }
 

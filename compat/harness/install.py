@@ -22,6 +22,7 @@ CLIENTS = ROOT / "compat" / "clients"
 PYTHON = TOOLS / "python" / "bin" / "python"
 KAFKA = TOOLS / "kafka"
 CLASS_ARCHIVE = KAFKA / "classes.jsa"
+KAFKA_CLIENTS = CLIENTS / "kafka_clients"
 LOG4J = CLIENTS / "kafka_tools" / "log4j2.properties"
 WORDS = TOOLS / "words" / "american-english-huge"
 
@@ -173,6 +174,48 @@ def kafka():
     fresh(KAFKA, pins(pom), install)
 
 
+def kafka_clients_pin(variant):
+    """(version, source folders) of one variant of kafka-clients."""
+    for line in (KAFKA_CLIENTS / "versions.properties").read_text().splitlines():
+        name, _, pinned = line.partition(" = ")
+        if name == variant:
+            version, *folders = pinned.split()
+            return version, [KAFKA_CLIENTS / "java" / folder for folder in folders]
+    raise CannotInstall(f"kafka-clients {variant}: not in versions.properties")
+
+
+def kafka_clients_bridge(variant):
+    """The command that starts the bridge on one version of kafka-clients."""
+    folder = TOOLS / "kafka-clients" / variant
+    return ["java", *JVM_OPTIONS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp", f"{folder / 'classes'}:{folder / 'lib'}/*", "Bridge"]
+
+
+def kafka_clients(variant):
+    """One version of the Java client, and the bridge compiled against it."""
+
+    def step():
+        need("javac", "default-jdk-headless")
+        need("mvn", "maven")
+        pom = KAFKA_CLIENTS / "pom.xml"
+        version, folders = kafka_clients_pin(variant)
+        sources = sorted(source for folder in folders for source in folder.glob("*.java"))
+
+        def install(folder):
+            shutil.copy(pom, folder / "pom.xml")
+            run(f"kafka-clients {version} from Maven Central",
+                ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies",
+                 f"-Dkafka.version={version}", "-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"])
+            run(f"bridge for kafka-clients {version}",
+                ["javac", "-proc:none", "-nowarn", "-d", str(folder / "classes"),
+                 "-cp", f"{folder / 'lib'}/*", *map(str, sources)])
+
+        stamp = f"{version} {pins(pom, *sources)}"
+        fresh(TOOLS / "kafka-clients" / variant, stamp, install)
+
+    return step
+
+
 def words():
     """Debian's largest dictionary that is still ordinary text: the large real input."""
 
@@ -204,6 +247,9 @@ INSTALLERS = {
     "aiokafka": (),
     "kafkajs": (node,),
     "kafka-tools": (kafka,),
+    "kafka-clients": (kafka_clients("4.3"),),
+    "kafka-clients-3.9": (kafka_clients("3.9"),),
+    "kafka-clients-2.8": (kafka_clients("2.8"),),
 }
 
 
