@@ -47,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "kafka",
         ],
     ),
+    ("bench", &["records", "wire"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,3 @@
+//! `walser-bench`: the replay generator and the floor server, from the command line.
+
+fn main() {}
