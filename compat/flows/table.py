@@ -31,6 +31,7 @@ CLIENTS = {
     "kafka-clients": Client("Java", "kafka_clients", "4.3"),
     "kafka-clients-3.9": Client("Java", "kafka_clients", "3.9", like="kafka-clients"),
     "kafka-clients-2.8": Client("Java", "kafka_clients", "2.8", like="kafka-clients"),
+    "franz-go": Client("Go", "franz_go"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -181,6 +182,9 @@ LACKS = {
         "null-header": "kafkajs cannot write a header without a value; it reads them, which the interop row checks",
         "group-cooperative": "kafkajs has no cooperative assignor",
         "log-dirs": "kafkajs has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "franz-go": {
         "perf": _OTHER_PERF,
     },
     "kafka-tools": {

