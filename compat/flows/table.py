@@ -25,6 +25,7 @@ CLIENTS = {
     "kcat": Client("librdkafka", "kcat"),
     "confluent-kafka": Client("librdkafka", "confluent_kafka"),
     "kafka-python": Client("Python", "kafka_python"),
+    "kafka-python-2.0.2": Client("Python", "kafka_python_2_0", like="kafka-python"),
     "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
     "kafka-tools": Client("Java", "kafka_tools"),
@@ -170,6 +171,12 @@ LACKS = {
     "kafka-python": {
         "null-header": "kafka-python takes header values as bytes only; it reads null ones, which the interop row checks",
         "perf": _OTHER_PERF,
+    },
+    "kafka-python-2.0.2": {
+        **{f"{codec}-idempotent": "kafka-python 2.0.2 has no idempotent producer" for codec in CODECS},
+        "group-cooperative": "kafka-python 2.0.2 has no cooperative assignor",
+        "delete-records": "kafka-python 2.0.2 has no DeleteRecords",
+        "log-dirs": "kafka-python 2.0.2 has no DescribeLogDirs",
     },
     "aiokafka": {
         "group-cooperative": "aiokafka has no cooperative assignor",

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 CLIENTS = ROOT / "compat" / "clients"
 PYTHON = TOOLS / "python" / "bin" / "python"
+# Clients whose module names others have too: an environment of their own, pinned beside their adapter.
+OWN_PYTHON = {"kafka-python-2.0.2": "kafka_python_2_0"}
 KAFKA = TOOLS / "kafka"
 CLASS_ARCHIVE = KAFKA / "classes.jsa"
 KAFKA_CLIENTS = CLIENTS / "kafka_clients"
@@ -130,10 +132,23 @@ def virtual_environment(folder, what, *packages):
 
 
 def python():
-    """The virtual environment that holds the Python clients and runs every worker."""
+    """The virtual environment that holds the Python clients and runs every worker but those of OWN_PYTHON."""
     requirements = CLIENTS / "requirements.txt"
     fresh(TOOLS / "python", pins(requirements),
           lambda folder: virtual_environment(folder, "Python clients from PyPI", "-r", str(requirements)))
+
+
+def own_python():
+    """The environments of OWN_PYTHON."""
+    for module in OWN_PYTHON.values():
+        requirements = CLIENTS / module / "requirements.txt"
+        fresh(TOOLS / module, pins(requirements),
+              lambda folder, file=requirements: virtual_environment(folder, f"{file.parent.name} from PyPI", "-r", str(file)))
+
+
+def python_of(client):
+    """The Python that runs this client's worker."""
+    return TOOLS / OWN_PYTHON[client] / "bin" / "python" if client in OWN_PYTHON else PYTHON
 
 
 def node():
@@ -293,6 +308,7 @@ INSTALLERS = {
     "kcat": (kcat,),
     "confluent-kafka": (),
     "kafka-python": (),
+    "kafka-python-2.0.2": (own_python,),
     "aiokafka": (),
     "kafkajs": (node,),
     "kafka-tools": (kafka,),

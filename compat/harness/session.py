@@ -94,7 +94,7 @@ class Session:
         logs = self.work / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         for client in self.results.clients:
-            command = [str(install.PYTHON), str(WORKER), "--client", client, "--bootstrap", self.broker.bootstrap,
+            command = [str(install.python_of(client)), str(WORKER), "--client", client, "--bootstrap", self.broker.bootstrap,
                        "--prefix", prefix, "--base-ms", str(base_ms), "--work", str(self.work)]
             for flow in self.results.flows:
                 command += ["--flow", flow]

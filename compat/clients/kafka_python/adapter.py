@@ -5,7 +5,6 @@ import time
 import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import ConfigResource
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.structs import OffsetAndMetadata
 
@@ -13,6 +12,11 @@ from flows.adapter import (
     CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember,
 )
 from flows.records import Got
+
+try:
+    from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+except ImportError:  # 2.0.2, see `clients/kafka_python_2_0`
+    CooperativeStickyAssignor = None
 
 LINES_CODEC = "lz4"
 FIRST_OFFSET, LAST_OFFSET = -2, -1
@@ -33,6 +37,11 @@ def raised(call, *arguments, **options):
         raise ClientError(name_of(error), str(error)) from error
 
 
+def opened(kind, *arguments, **wanted):
+    """A client of the version at hand; settings it does not know yet are left out."""
+    return kind(*arguments, **{key: value for key, value in wanted.items() if key in kind.DEFAULT_CONFIG})
+
+
 def got(record):
     """A record as the comparison wants it."""
     return Got(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value,
@@ -45,8 +54,8 @@ class LiveProducer:
     def __init__(self, bootstrap, topic, partition, **config):
         self.topic = topic
         self.partition = partition
-        self.producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, reconnect_backoff_max_ms=500,
-                                      **config)
+        self.producer = opened(KafkaProducer, bootstrap_servers=bootstrap, linger_ms=5,
+                               reconnect_backoff_max_ms=500, **config)
 
     def send(self, records):
         """Writes records and waits for their acknowledgement."""
@@ -80,7 +89,7 @@ class KafkaPythonMember(PolledMember):
         self.consumer = None
 
     def open(self):
-        self.consumer = KafkaConsumer(**self.config)
+        self.consumer = opened(KafkaConsumer, **self.config)
         self.consumer.subscribe(self.topics)
 
     def poll(self):
@@ -105,6 +114,7 @@ class KafkaPythonAdapter(Adapter):
     """The pure Python client."""
 
     name = "kafka-python"
+    member_kind = KafkaPythonMember
     eager = RangePartitionAssignor
     cooperative = CooperativeStickyAssignor
 
@@ -160,8 +170,8 @@ class KafkaPythonAdapter(Adapter):
 
     def _reader(self):
         if self.reader is None:
-            self.reader = KafkaConsumer(
-                bootstrap_servers=self.bootstrap, auto_offset_reset="none", enable_auto_commit=False,
+            self.reader = opened(
+                KafkaConsumer, bootstrap_servers=self.bootstrap, auto_offset_reset="none", enable_auto_commit=False,
                 allow_auto_create_topics=False, fetch_max_wait_ms=100, reconnect_backoff_max_ms=500,
                 max_partition_fetch_bytes=2 << 20,
             )
@@ -186,8 +196,8 @@ class KafkaPythonAdapter(Adapter):
         return records
 
     def write_lines(self, topic, path):
-        producer = KafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=20, batch_size=1 << 18,
-                                 compression_type=LINES_CODEC)
+        producer = opened(KafkaProducer, bootstrap_servers=self.bootstrap, linger_ms=20, batch_size=1 << 18,
+                          compression_type=LINES_CODEC)
         sent = []
         with open(path, "rb") as lines:
             for line in lines:
@@ -198,8 +208,8 @@ class KafkaPythonAdapter(Adapter):
         producer.close(timeout=CALL_SECONDS_MAX)
 
     def read_lines(self, topic, count, path):
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest",
-                                 enable_auto_commit=False, max_poll_records=20_000)
+        consumer = opened(KafkaConsumer, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest",
+                          enable_auto_commit=False, max_poll_records=20_000)
         place = TopicPartition(topic, 0)
         consumer.assign([place])
         read = 0
@@ -245,12 +255,12 @@ class KafkaPythonAdapter(Adapter):
 
     # Groups.
     def member(self, group, topics, assignor=None, instance=None):
-        return KafkaPythonMember(self.bootstrap, group, topics, assignor, instance).begin()
+        return self.member_kind(self.bootstrap, group, topics, assignor, instance).begin()
 
     def group_read(self, group, topic, count):
-        consumer = KafkaConsumer(topic, bootstrap_servers=self.bootstrap, group_id=group,
-                                 auto_offset_reset="earliest", enable_auto_commit=False,
-                                 session_timeout_ms=SESSION_MS)
+        consumer = opened(KafkaConsumer, topic, bootstrap_servers=self.bootstrap, group_id=group,
+                          auto_offset_reset="earliest", enable_auto_commit=False,
+                          session_timeout_ms=SESSION_MS)
         records = []
         ends = time.monotonic() + CALL_SECONDS_MAX
         while len(records) < count and time.monotonic() < ends:
