@@ -114,6 +114,11 @@ def need(program, *packages):
         raise CannotInstall(f"{program}: still missing after installing {' '.join(packages)}")
 
 
+def jdk():
+    """A Java compiler, for programs of ours against Kafka's classes."""
+    need("javac", "default-jdk-headless")
+
+
 def kcat():
     """kcat as Debian ships it."""
     need("kcat", "kcat")

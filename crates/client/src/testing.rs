@@ -249,7 +249,7 @@ impl FakeBroker {
             api_versions::ApiVersion { api_key: key.number(), min_version: min, max_version }
         };
         let mut response = api_versions::ApiVersionsResponse {
-            api_keys: ApiKey::ALL.iter().map(api).collect(),
+            api_keys: ApiKey::ALL.iter().filter(|k| !k.versions().is_empty()).map(api).collect(),
             ..Default::default()
         };
         if header.api_version > self.version_cap {

@@ -1,8 +1,8 @@
 //! [`ApiKey`]: the protocol's requests by number, with their versions.
 //!
 //! The versions are the stable ones of Kafka 4.3. They say what exists, not what a broker serves:
-//! that is what its handlers say. Keys 4 to 7 went away with ZooKeeper. A test holds this table
-//! against the structs in [`crate::messages`].
+//! that is what its handlers say. Keys 4 to 7 went away with ZooKeeper and have no versions. A test
+//! holds this table against the structs in [`crate::messages`], another one against Kafka's own.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -38,7 +38,7 @@ macro_rules! api_keys {
                 match self { $(ApiKey::$name => stringify!($name),)* }
             }
 
-            /// Stable versions.
+            /// Stable versions; none if the API was removed.
             pub const fn versions(self) -> RangeInclusive<i16> {
                 match self { $(ApiKey::$name => $versions,)* }
             }
@@ -51,12 +51,19 @@ macro_rules! api_keys {
     };
 }
 
+/// No version at all.
+const REMOVED: RangeInclusive<i16> = RangeInclusive::new(0, -1);
+
 // Name, number, stable versions, first flexible version.
 api_keys! {
     Produce = 0, 3..=13, Some(9);
     Fetch = 1, 4..=18, Some(12);
     ListOffsets = 2, 1..=11, Some(6);
     Metadata = 3, 0..=13, Some(9);
+    LeaderAndIsr = 4, REMOVED, None;
+    StopReplica = 5, REMOVED, None;
+    UpdateMetadata = 6, REMOVED, None;
+    ControlledShutdown = 7, REMOVED, None;
     OffsetCommit = 8, 2..=10, Some(8);
     OffsetFetch = 9, 1..=10, Some(6);
     FindCoordinator = 10, 0..=6, Some(3);

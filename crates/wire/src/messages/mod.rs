@@ -37,6 +37,7 @@ macro_rules! for_each_api {
             sync_group, SyncGroup, SyncGroupRequest, SyncGroupResponse;
             describe_groups, DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse;
             list_groups, ListGroups, ListGroupsRequest, ListGroupsResponse;
+            sasl_handshake, SaslHandshake, SaslHandshakeRequest, SaslHandshakeResponse;
             api_versions, ApiVersions, ApiVersionsRequest, ApiVersionsResponse;
             create_topics, CreateTopics, CreateTopicsRequest, CreateTopicsResponse;
             delete_topics, DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse;
@@ -44,12 +45,32 @@ macro_rules! for_each_api {
             init_producer_id, InitProducerId, InitProducerIdRequest, InitProducerIdResponse;
             offset_for_leader_epoch, OffsetForLeaderEpoch,
                 OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+            add_partitions_to_txn, AddPartitionsToTxn,
+                AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
+            add_offsets_to_txn, AddOffsetsToTxn, AddOffsetsToTxnRequest, AddOffsetsToTxnResponse;
+            end_txn, EndTxn, EndTxnRequest, EndTxnResponse;
+            write_txn_markers, WriteTxnMarkers, WriteTxnMarkersRequest, WriteTxnMarkersResponse;
+            txn_offset_commit, TxnOffsetCommit, TxnOffsetCommitRequest, TxnOffsetCommitResponse;
+            describe_acls, DescribeAcls, DescribeAclsRequest, DescribeAclsResponse;
+            create_acls, CreateAcls, CreateAclsRequest, CreateAclsResponse;
+            delete_acls, DeleteAcls, DeleteAclsRequest, DeleteAclsResponse;
             describe_configs, DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResponse;
             alter_configs, AlterConfigs, AlterConfigsRequest, AlterConfigsResponse;
+            alter_replica_log_dirs, AlterReplicaLogDirs,
+                AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse;
             describe_log_dirs, DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
-            create_partitions, CreatePartitions,
-                CreatePartitionsRequest, CreatePartitionsResponse;
+            sasl_authenticate, SaslAuthenticate, SaslAuthenticateRequest, SaslAuthenticateResponse;
+            create_partitions, CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse;
+            create_delegation_token, CreateDelegationToken,
+                CreateDelegationTokenRequest, CreateDelegationTokenResponse;
+            renew_delegation_token, RenewDelegationToken,
+                RenewDelegationTokenRequest, RenewDelegationTokenResponse;
+            expire_delegation_token, ExpireDelegationToken,
+                ExpireDelegationTokenRequest, ExpireDelegationTokenResponse;
+            describe_delegation_token, DescribeDelegationToken,
+                DescribeDelegationTokenRequest, DescribeDelegationTokenResponse;
             delete_groups, DeleteGroups, DeleteGroupsRequest, DeleteGroupsResponse;
+            elect_leaders, ElectLeaders, ElectLeadersRequest, ElectLeadersResponse;
             incremental_alter_configs, IncrementalAlterConfigs,
                 IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
             offset_delete, OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse;
