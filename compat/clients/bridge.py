@@ -26,6 +26,9 @@ limits of size to 10 MB, so that the broker decides what is too large.
 | `open_producer` | topic | a number for `send`; idempotent, partition 0, lives through a restart of the broker |
 | `send` | producer, records | once all are acknowledged |
 | `close_producer` | producer | |
+| `open_pump` | topic | a number; writes to partition 0 from now on, see `flows.adapter.Pump` |
+| `pump_acknowledged` | pump | how many records are acknowledged so far |
+| `stop_pump` | pump | how many were written, once all are acknowledged |
 | `read` | topic, count, offset or time | records of partition 0 by assignment, up to `count` or the end |
 | `write_lines` | topic, path, codec | each line of the file is a record's value, partition 0 |
 | `read_lines` | topic, count, path | writes the values to the file, one a line |
@@ -33,7 +36,8 @@ limits of size to 10 MB, so that the broker decides what is too large.
 | `offset_at` | topic, time | the first offset at or after the time, or null |
 | `delete_records` | topic, offset | |
 | `log_size` | topic | bytes of partition 0 on disk |
-| `member` | group, topics, assignor (`eager`, `cooperative` or null), instance, session, heartbeat (ms) | a number |
+| `member` | group, topics, assignor (`eager`, `cooperative` or null), instance, reset, session, heartbeat (ms), rack, client_id | a number |
+| `pause` / `resume` | member | once it takes no more records, or takes them again |
 | `leave` | member | once it has left the group (static members: once it is closed) |
 | `group_read` | group, topic, count | exactly `count` records, committed; the member has left |
 | `groups` | | names of all groups |
@@ -45,7 +49,8 @@ limits of size to 10 MB, so that the broker decides what is too large.
 
 Events: `{"event": "records", "member": 3, "records": [...]}`, `{"event": "assigned", "member": 3, "assigned":
 [place, ...]}` with all it holds now, `{"event": "error", "member": 3, "code": "..."}` for the error that ended it.
-A member starts at the earliest record where nothing is committed. It reports records before it commits them, and
+A member tells `assigned` at each rebalance it hears of, also if nothing changed. Where nothing is committed, or
+what is committed is out of range, it starts at its `reset`, `earliest` or `latest`. It reports records before it commits them, and
 commits them soon, at the latest when a partition is taken from it or it leaves.
 """
 
@@ -55,7 +60,9 @@ import subprocess
 import sys
 import threading
 
-from flows.adapter import CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, Calls, ClientError, Member
+from flows.adapter import (
+    CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, Calls, ClientError, Member, Pump,
+)
 from flows.records import Got
 
 LINES_CODEC = "lz4"
@@ -94,7 +101,7 @@ class BridgeMember(Member):
     def __init__(self, adapter, **call):
         super().__init__()
         self.adapter = adapter
-        self.number = adapter.call("member", session=SESSION_MS, heartbeat=HEARTBEAT_MS, **call)
+        self.number = adapter.call("member", heartbeat=HEARTBEAT_MS, **call)
         adapter.follow(self.number, self)
 
     def event(self, event):
@@ -102,9 +109,15 @@ class BridgeMember(Member):
         if event["event"] == "records":
             self.records.extend(record_out(record) for record in event["records"])
         elif event["event"] == "assigned":
-            self.assigned = {tuple(place) for place in event["assigned"]}
+            self.told({tuple(place) for place in event["assigned"]})
         else:
             self.error = event["code"]
+
+    def pause(self):
+        self.adapter.call("pause", member=self.number)
+
+    def resume(self):
+        self.adapter.call("resume", member=self.number)
 
     def close(self):
         self.adapter.call("leave", member=self.number)
@@ -125,6 +138,22 @@ class BridgeProducer:
     def close(self):
         """Closes it."""
         self.adapter.call("close_producer", producer=self.number)
+
+
+class BridgePump(Pump):
+    """A pump inside the helper."""
+
+    def __init__(self, adapter, topic):
+        self.adapter = adapter
+        self.number = adapter.call("open_pump", topic=topic)
+
+    @property
+    def acknowledged(self):
+        """The records acknowledged so far."""
+        return self.adapter.call("pump_acknowledged", pump=self.number)
+
+    def stop(self):
+        return self.adapter.call("stop_pump", seconds=PUMP_SECONDS_MAX, pump=self.number)
 
 
 class BridgeAdapter(Adapter):
@@ -174,7 +203,7 @@ class BridgeAdapter(Adapter):
             for said in [said for said in self.early if said["member"] == number]:
                 member.event(said)
 
-    def call(self, op, **arguments):
+    def call(self, op, seconds=CALL_SECONDS_MAX, **arguments):
         """Calls the helper and waits for the answer."""
         number = self.calls.begin()
         line = json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n"
@@ -184,7 +213,7 @@ class BridgeAdapter(Adapter):
                 self.process.stdin.flush()
         except OSError as error:
             raise ClientError("HELPER_ENDED", self.ended or str(error)) from error
-        said = self.calls.wait(number, CALL_SECONDS_MAX)
+        said = self.calls.wait(number, seconds)
         if "error" in said:
             raise ClientError(said["error"]["code"], said["error"]["text"])
         return said.get("result")
@@ -227,6 +256,9 @@ class BridgeAdapter(Adapter):
     def producer(self, topic):
         return BridgeProducer(self, topic)
 
+    def pump(self, topic):
+        return BridgePump(self, topic)
+
     def read(self, topic, count, offset=None, time_ms=None):
         return [record_out(given) for given in self.call("read", topic=topic, count=count, offset=offset, time=time_ms)]
 
@@ -254,8 +286,10 @@ class BridgeAdapter(Adapter):
         return self.call("log_size", topic=topic)
 
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
-        return BridgeMember(self, group=group, topics=topics, assignor=assignor, instance=instance)
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
+        return BridgeMember(self, group=group, topics=topics, assignor=assignor, instance=instance, reset=reset,
+                            session=session_ms, rack=rack, client_id=client_id)
 
     def group_read(self, group, topic, count):
         return [record_out(given) for given in self.call("group_read", group=group, topic=topic, count=count)]

@@ -33,6 +33,7 @@ CLIENTS = {
     "kafka-clients-3.9": Client("Java", "kafka_clients", "3.9", like="kafka-clients"),
     "kafka-clients-2.8": Client("Java", "kafka_clients", "2.8", like="kafka-clients"),
     "franz-go": Client("Go", "franz_go"),
+    "sarama": Client("Go", "sarama"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -192,6 +193,9 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "franz-go": {
+        "perf": _OTHER_PERF,
+    },
+    "sarama": {
         "perf": _OTHER_PERF,
     },
     "kafka-tools": {

@@ -26,7 +26,9 @@ def topics(ctx):
     if ctx.has("topic-configs"):
         ctx.equal("topic-configs", "as created", client.topic_config(topic, "retention.ms"), "3600000")
         client.set_topic_config(topic, "retention.ms", "7200000")
-        ctx.equal("topic-configs", "as changed", client.topic_config(topic, "retention.ms"), "7200000")
+        # A real Kafka's controller answers before its broker has the change.
+        wait_for(lambda: client.topic_config(topic, "retention.ms") == "7200000", "the changed setting")
+        ctx.check("topic-configs", True)
     if ctx.has("add-partitions"):
         client.add_partitions(topic, 5)
         wait_for(lambda: listed(5), "the added partitions in the list")

@@ -321,6 +321,7 @@ INSTALLERS = {
     "kafka-clients-3.9": (kafka_clients("3.9"),),
     "kafka-clients-2.8": (kafka_clients("2.8"),),
     "franz-go": (go_client("franz-go", "franz_go"),),
+    "sarama": (go_client("sarama", "sarama"),),
 }
 
 

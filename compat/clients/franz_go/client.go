@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -137,10 +138,14 @@ type producer struct {
 }
 
 func (c *client) OpenProducer(options bridge.ProducerOptions) (bridge.Producer, error) {
-	more := []kgo.Opt{
+	return c.producer(options)
+}
+
+func (c *client) producer(options bridge.ProducerOptions, more ...kgo.Opt) (*producer, error) {
+	more = append(more,
 		kgo.ProducerBatchCompression(codecs[options.Codec]), kgo.ProducerBatchMaxBytes(bridge.BytesMax),
 		kgo.AllowAutoTopicCreation(),
-	}
+	)
 	if !options.Idempotent {
 		more = append(more, kgo.DisableIdempotentWrite())
 	}
@@ -151,21 +156,26 @@ func (c *client) OpenProducer(options bridge.ProducerOptions) (bridge.Producer, 
 	return &producer{opened, options.Topic, options.Partition}, err
 }
 
+func (p *producer) record(record bridge.Record) *kgo.Record {
+	written := &kgo.Record{Topic: p.topic, Key: record.Key, Value: record.Value}
+	if p.partition != nil {
+		written.Partition = *p.partition
+	}
+	if record.Time != nil {
+		written.Timestamp = time.UnixMilli(*record.Time)
+	}
+	for _, header := range record.Headers {
+		written.Headers = append(written.Headers, kgo.RecordHeader{Key: header.Name, Value: header.Value})
+	}
+	return written
+}
+
 func (p *producer) Send(records []bridge.Record) error {
 	ctx, done := soon()
 	defer done()
 	written := make([]*kgo.Record, len(records))
 	for n, record := range records {
-		written[n] = &kgo.Record{Topic: p.topic, Key: record.Key, Value: record.Value}
-		if p.partition != nil {
-			written[n].Partition = *p.partition
-		}
-		if record.Time != nil {
-			written[n].Timestamp = time.UnixMilli(*record.Time)
-		}
-		for _, header := range record.Headers {
-			written[n].Headers = append(written[n].Headers, kgo.RecordHeader{Key: header.Name, Value: header.Value})
-		}
+		written[n] = p.record(record)
 	}
 	return p.client.ProduceSync(ctx, written...).FirstErr()
 }
@@ -173,6 +183,53 @@ func (p *producer) Send(records []bridge.Record) error {
 func (p *producer) Close() error {
 	p.client.Close()
 	return nil
+}
+
+// pump is a producer that does not wait.
+type pump struct {
+	*producer
+	lock         sync.Mutex
+	acknowledged int
+	failed       error
+}
+
+func (c *client) OpenPump(topic string) (bridge.Pump, error) {
+	zero := int32(0)
+	opened, err := c.producer(bridge.ProducerOptions{Topic: topic, Partition: &zero, Codec: "none", Idempotent: true},
+		kgo.MaxProduceRequestsInflightPerBroker(5), kgo.ProducerLinger(0))
+	if err != nil {
+		return nil, err
+	}
+	return &pump{producer: opened}, nil
+}
+
+func (p *pump) Put(record bridge.Record) error {
+	p.client.Produce(context.Background(), p.record(record), func(_ *kgo.Record, err error) {
+		p.lock.Lock()
+		defer p.lock.Unlock()
+		if err != nil && p.failed == nil {
+			p.failed = err
+		} else if err == nil {
+			p.acknowledged++
+		}
+	})
+	return nil
+}
+
+func (p *pump) Acknowledged() int {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.acknowledged
+}
+
+func (p *pump) Finish() error {
+	ctx, done := context.WithTimeout(context.Background(), bridge.PumpTime)
+	defer done()
+	err := p.client.Flush(ctx)
+	p.client.Close()
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return errors.Join(p.failed, err)
 }
 
 // Places.

@@ -84,6 +84,7 @@ func (c *client) GroupRead(group, topic string, count int) ([]bridge.Record, err
 // member polls on its own. Its rebalances wait until what a poll brought is reported and marked for the commit.
 type member struct {
 	client  *kgo.Client
+	topics  []string
 	events  *bridge.Events
 	closing context.CancelFunc
 	over    sync.WaitGroup
@@ -94,6 +95,10 @@ type member struct {
 
 func (c *client) OpenMember(options bridge.MemberOptions, events *bridge.Events) (bridge.Member, error) {
 	m := &member{events: events, assigned: map[bridge.Place]bool{}}
+	start := kgo.NewOffset().AtStart()
+	if options.Latest {
+		start = kgo.NewOffset().AtEnd()
+	}
 	balancer := kgo.RangeBalancer()
 	if options.Cooperative {
 		balancer = kgo.CooperativeStickyBalancer()
@@ -102,8 +107,7 @@ func (c *client) OpenMember(options bridge.MemberOptions, events *bridge.Events)
 		kgo.ConsumerGroup(options.Group), kgo.ConsumeTopics(options.Topics...), kgo.Balancers(balancer),
 		kgo.SessionTimeout(options.Session), kgo.HeartbeatInterval(options.Heartbeat), kgo.FetchMaxWait(fetchWait),
 		kgo.RebalanceTimeout(10 * time.Second), kgo.BlockRebalanceOnPoll(),
-		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(bridge.CommitInterval),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(bridge.CommitInterval), kgo.ConsumeResetOffset(start),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, places map[string][]int32) {
 			m.change(places, true)
 		}),
@@ -120,11 +124,17 @@ func (c *client) OpenMember(options bridge.MemberOptions, events *bridge.Events)
 	if options.Instance != "" {
 		more = append(more, kgo.InstanceID(options.Instance))
 	}
+	if options.Rack != "" {
+		more = append(more, kgo.Rack(options.Rack))
+	}
+	if options.ClientID != "" {
+		more = append(more, kgo.ClientID(options.ClientID))
+	}
 	opened, err := kgo.NewClient(c.options(more...)...)
 	if err != nil {
 		return nil, err
 	}
-	m.client = opened
+	m.client, m.topics = opened, options.Topics
 	ctx, cancel := context.WithCancel(context.Background())
 	m.closing = cancel
 	m.over.Go(func() { m.run(ctx) })
@@ -173,6 +183,16 @@ func (m *member) run(ctx context.Context) {
 		m.client.MarkCommitRecords(got...)
 		m.client.AllowRebalance()
 	}
+}
+
+func (m *member) Pause() error {
+	m.client.PauseFetchTopics(m.topics...)
+	return nil
+}
+
+func (m *member) Resume() error {
+	m.client.ResumeFetchTopics(m.topics...)
+	return nil
 }
 
 func (m *member) Close() error {

@@ -7,6 +7,8 @@ const (
 	BytesMax = 10_000_000
 	// CallTime is a little less than what the other side waits for an answer.
 	CallTime = 55 * time.Second
+	// PumpTime is how long a pump must retry.
+	PumpTime = 110 * time.Second
 	// CommitInterval is how soon a member commits what it reported.
 	CommitInterval = 200 * time.Millisecond
 )
@@ -25,6 +27,9 @@ type Client interface {
 	DeleteTopic(topic string) error
 
 	OpenProducer(options ProducerOptions) (Producer, error)
+	// OpenPump opens an idempotent producer to partition 0 that keeps up to five requests in flight and retries
+	// for PumpTime.
+	OpenPump(topic string) (Pump, error)
 	// Read hands partition 0 to `each`, from a place on, until `each` wants no more or the end is reached.
 	Read(topic string, from Start, each func(Record) bool) error
 
@@ -79,11 +84,28 @@ type MemberOptions struct {
 	Instance  string
 	Session   time.Duration
 	Heartbeat time.Duration
+	// Latest starts at the end where nothing is committed, else at the beginning.
+	Latest bool
+	// Rack is empty for none, ClientID for the client's own.
+	Rack     string
+	ClientID string
 }
 
 // Member reads on its own until it is closed.
 type Member interface {
+	// Pause: no more records, but it stays in the group.
+	Pause() error
+	Resume() error
+	// Close leaves the group, unless it is a static member.
 	Close() error
+}
+
+// Pump takes records without waiting for acknowledgements.
+type Pump interface {
+	Put(record Record) error
+	Acknowledged() int
+	// Finish waits until all are acknowledged and closes; the first error of any record.
+	Finish() error
 }
 
 // Events is where a member reports.

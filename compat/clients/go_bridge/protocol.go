@@ -36,6 +36,10 @@ type Call struct {
 	Instance   string            `json:"instance"`
 	Session    int               `json:"session"`
 	Heartbeat  int               `json:"heartbeat"`
+	Reset      string            `json:"reset"`
+	Rack       string            `json:"rack"`
+	ClientID   string            `json:"client_id"`
+	Pump       int               `json:"pump"`
 	Offsets    [][2]int64        `json:"offsets"`
 }
 

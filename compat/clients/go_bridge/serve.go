@@ -29,6 +29,7 @@ type server struct {
 	serial    int
 	producers map[int]Producer
 	members   map[int]Member
+	pumps     map[int]*pumping
 }
 
 // Serve answers the calls on standard input until it ends.
@@ -41,6 +42,7 @@ func Serve(open func(bootstrap string) (Client, error)) {
 	}
 	s := &server{
 		client: client, encoder: json.NewEncoder(os.Stdout), producers: map[int]Producer{}, members: map[int]Member{},
+		pumps: map[int]*pumping{},
 	}
 	calls := json.NewDecoder(bufio.NewReaderSize(os.Stdin, 1<<20))
 	for {
@@ -104,17 +106,31 @@ func (s *server) do(call *Call) (any, error) {
 	case "open_producer":
 		return s.openProducer(call)
 	case "send":
-		producer, err := s.producer(call.Producer)
+		producer, err := held(s, s.producers, call.Producer)
 		if err != nil {
 			return nil, err
 		}
 		return nil, producer.Send(call.Records)
 	case "close_producer":
-		producer, err := s.producer(call.Producer)
+		producer, err := held(s, s.producers, call.Producer)
 		if err != nil {
 			return nil, err
 		}
 		return nil, producer.Close()
+	case "open_pump":
+		return s.openPump(call)
+	case "pump_acknowledged":
+		pump, err := held(s, s.pumps, call.Pump)
+		if err != nil {
+			return nil, err
+		}
+		return pump.pump.Acknowledged(), nil
+	case "stop_pump":
+		pump, err := held(s, s.pumps, call.Pump)
+		if err != nil {
+			return nil, err
+		}
+		return pump.stop()
 	case "read":
 		return s.read(call)
 	case "write_lines":
@@ -134,14 +150,12 @@ func (s *server) do(call *Call) (any, error) {
 
 	case "member":
 		return s.openMember(call)
-	case "leave":
-		s.open.Lock()
-		member := s.members[call.Member]
-		s.open.Unlock()
-		if member == nil {
-			return nil, &CodedError{"NO_SUCH_MEMBER", fmt.Sprint(call.Member)}
+	case "pause", "resume", "leave":
+		member, err := held(s, s.members, call.Member)
+		if err != nil {
+			return nil, err
 		}
-		return nil, member.Close()
+		return nil, map[string]func() error{"pause": member.Pause, "resume": member.Resume, "leave": member.Close}[call.Op]()
 	case "group_read":
 		return c.GroupRead(call.Group, call.Topic, call.Count)
 	case "groups":
@@ -191,13 +205,15 @@ func (s *server) openProducer(call *Call) (int, error) {
 	return number, nil
 }
 
-func (s *server) producer(number int) (Producer, error) {
+// held looks up what an earlier call opened.
+func held[T any](s *server, all map[int]T, number int) (T, error) {
 	s.open.Lock()
 	defer s.open.Unlock()
-	if producer := s.producers[number]; producer != nil {
-		return producer, nil
+	if found, ok := all[number]; ok {
+		return found, nil
 	}
-	return nil, &CodedError{"NO_SUCH_PRODUCER", fmt.Sprint(number)}
+	var none T
+	return none, &CodedError{"NOT_OPEN", fmt.Sprint(number)}
 }
 
 func (s *server) openMember(call *Call) (int, error) {
@@ -206,6 +222,7 @@ func (s *server) openMember(call *Call) (int, error) {
 		Group: call.Group, Topics: call.Topics, Cooperative: call.Assignor == "cooperative", Instance: call.Instance,
 		Session:   time.Duration(call.Session) * time.Millisecond,
 		Heartbeat: time.Duration(call.Heartbeat) * time.Millisecond,
+		Latest:    call.Reset == "latest", Rack: call.Rack, ClientID: call.ClientID,
 	}, &Events{s, number})
 	if err != nil {
 		return 0, err
