@@ -28,6 +28,7 @@ CLIENTS = {
     "kafka-python-2.0.2": Client("Python", "kafka_python_2_0", like="kafka-python"),
     "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
+    "rdkafka": Client("Rust", "rdkafka"),
     "kafka-tools": Client("Java", "kafka_tools"),
     "kafka-clients": Client("Java", "kafka_clients", "4.3"),
     "kafka-clients-3.9": Client("Java", "kafka_clients", "3.9", like="kafka-clients"),
@@ -183,6 +184,10 @@ LACKS = {
         "group-cooperative": "aiokafka has no cooperative assignor",
         "delete-group": "aiokafka has no DeleteGroups",
         "log-dirs": "aiokafka has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "rdkafka": {
+        "log-dirs": "librdkafka has no DescribeLogDirs",
         "perf": _OTHER_PERF,
     },
     "kafkajs": {

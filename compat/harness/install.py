@@ -29,6 +29,8 @@ LOG4J = CLIENTS / "kafka_tools" / "log4j2.properties"
 WORDS = TOOLS / "words" / "american-english-huge"
 
 INSTALL_SECONDS_MAX = 600
+# Compiles librdkafka and a hundred crates, on a machine that may do much else.
+RUST_SECONDS_MAX = 1800
 # One set of options for every short-lived JVM: start fast, stay small.
 JVM_OPTIONS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"]
 
@@ -58,17 +60,17 @@ def alone(what):
         yield
 
 
-def run(what, command, cwd=None, env=None):
+def run(what, command, cwd=None, env=None, seconds=INSTALL_SECONDS_MAX):
     """Runs one installation step; a failure names the step and shows the end of its output."""
     try:
         done = subprocess.run(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=INSTALL_SECONDS_MAX, check=False,
+            stderr=subprocess.STDOUT, timeout=seconds, check=False,
         )
     except FileNotFoundError as error:
         raise CannotInstall(f"{what}: {command[0]} is not on this machine") from error
     except subprocess.TimeoutExpired as error:
-        raise CannotInstall(f"{what}: no end after {INSTALL_SECONDS_MAX} s") from error
+        raise CannotInstall(f"{what}: no end after {seconds} s") from error
     if done.returncode != 0:
         tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-15:])
         raise CannotInstall(f"{what}: `{' '.join(map(str, command))}` failed:\n{tail}")
@@ -83,13 +85,16 @@ def pins(*paths):
     return digest.hexdigest()
 
 
-def fresh(folder, stamp, install):
-    """Calls `install` into an emptied `folder` unless its stamp already says `stamp`."""
+def fresh(folder, stamp, install, keep=False):
+    """Calls `install` into an emptied `folder` unless its stamp already says `stamp`; `keep` for a build that
+    knows itself what of an older state is still good."""
     marker = folder / ".installed"
     if marker.is_file() and marker.read_text() == stamp:
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.unlink(missing_ok=True)
     install(folder)
     marker.write_text(stamp)
 
@@ -154,6 +159,28 @@ def own_python():
 def python_of(client):
     """The Python that runs this client's worker."""
     return TOOLS / OWN_PYTHON[client] / "bin" / "python" if client in OWN_PYTHON else PYTHON
+
+
+def rust_program(name):
+    """The helper program of a Rust client."""
+    return TOOLS / "rust" / "target" / "debug" / f"walser-compat-{name}"
+
+
+def rust():
+    """The helper programs of the Rust clients, built from crates.io; librdkafka from its C source."""
+    need("cargo", "cargo")
+    need("cc", "gcc", "libc6-dev")
+    need("c++", "g++")
+    need("make", "make")
+    sources = CLIENTS / "rust"
+
+    def install(folder):
+        run("Rust clients from crates.io",
+            ["cargo", "build", "--locked", "--quiet", "--manifest-path", str(sources / "Cargo.toml"),
+             "--target-dir", str(folder / "target")], seconds=RUST_SECONDS_MAX)
+
+    files = [path for path in sorted(sources.rglob("*")) if path.suffix in (".rs", ".toml", ".lock")]
+    fresh(TOOLS / "rust", pins(*files), install, keep=True)
 
 
 def node():
@@ -316,6 +343,7 @@ INSTALLERS = {
     "kafka-python-2.0.2": (own_python,),
     "aiokafka": (),
     "kafkajs": (node,),
+    "rdkafka": (rust,),
     "kafka-tools": (kafka,),
     "kafka-clients": (kafka_clients("4.3"),),
     "kafka-clients-3.9": (kafka_clients("3.9"),),
