@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
-from flows import codecs, errors, groups, restart, seek, table, text, topics  # noqa: E402
+from flows import admin, codecs, errors, groups, restart, seek, table, text, topics  # noqa: E402
 from flows.context import Context  # noqa: E402
 
 # Long waits first: what runs beside them fills the gaps.
@@ -34,6 +34,7 @@ ORDER = {
     "text": text.text,
     "perf": text.perf,
     "errors": errors.errors,
+    "admin": admin.admin,
     "interop": codecs.interop,
 }
 
@@ -91,6 +92,7 @@ def main():
     parser.add_argument("--client", choices=table.CLIENTS, required=True)
     parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT")
     parser.add_argument("--prefix", required=True, help="how this run's topics and groups begin")
+    parser.add_argument("--broker", default="walser", help="whose broker it is")
     parser.add_argument("--flow", action="append", choices=list(table.FLOWS), help="only these flows")
     parser.add_argument("--base-ms", type=int, default=int(time.time() * 1000) - 3_600_000,
                         help="first timestamp of the records written")
@@ -105,6 +107,7 @@ def main():
     report({"event": "version", "version": adapter.version()})
     ctx = Context(adapter, {
         "prefix": options.prefix,
+        "broker": options.broker,
         "base_ms": options.base_ms,
         "words": ROOT.parent / ".tools" / "words" / "american-english-huge",
         "work": work,

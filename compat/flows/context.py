@@ -15,6 +15,7 @@ class Context:
         self.client = adapter.name
         self.bootstrap = adapter.bootstrap
         self.prefix = options["prefix"]
+        self.broker = options["broker"]
         self.base_ms = options["base_ms"]
         self.words = options["words"]
         self.work = options["work"]

@@ -91,6 +91,11 @@ FLOWS = {
     "interop": {
         "interop": "Read what every other client wrote, all codecs",
     },
+    "admin": {
+        "admin-served": "Every Admin call of the Java client that is served",
+        "admin-unserved": "Admin calls that are not served fail at once",
+        "admin-all": "No Admin method left out",
+    },
     "perf": {
         "perf": "Load generator",
     },
@@ -214,9 +219,15 @@ LACKS = {
     },
 }
 
+# Rows about one client alone: row -> its adapter, and why no other has it.
+_ADMIN = ("kafka_clients", "checks the Java client's Admin interface, method by method")
+ONLY = {"admin-served": _ADMIN, "admin-unserved": _ADMIN, "admin-all": _ADMIN}
+
 
 def lacks(client, row):
     """Why this client cannot have this row, or None."""
+    if row in ONLY and CLIENTS[client].module != ONLY[row][0]:
+        return ONLY[row][1]
     own = LACKS.get(client, {})
     if row in own:
         return own[row]

@@ -95,7 +95,8 @@ class Session:
         logs.mkdir(parents=True, exist_ok=True)
         for client in self.results.clients:
             command = [str(install.python_of(client)), str(WORKER), "--client", client, "--bootstrap", self.broker.bootstrap,
-                       "--prefix", prefix, "--base-ms", str(base_ms), "--work", str(self.work)]
+                       "--prefix", prefix, "--base-ms", str(base_ms), "--work", str(self.work),
+                       "--broker", self.broker.name]
             for flow in self.results.flows:
                 command += ["--flow", flow]
             self.workers.append(Worker(client, command, logs / f"{client}.log", self._take))

@@ -17,7 +17,7 @@ import org.apache.kafka.common.utils.AppInfoParser;
  * kafka-clients driven by lines of JSON; the lines are described at the head of `clients/bridge.py`.
  *
  * Owns: reading calls, running each on a thread of its own, writing answers and events. Does not: know what an
- * operation does (see Topics, Writing, Reading, GroupMember, Groups).
+ * operation does (see Topics, Writing, Reading, GroupMember, Groups, AdminTable).
  */
 public final class Bridge {
     /** One operation: arguments in, a result that Jackson can write out. */
@@ -84,6 +84,8 @@ public final class Bridge {
         Writing.register(ops, bootstrap);
         Reading.register(ops, bootstrap);
         Groups.register(ops, bootstrap);
+        ops.put("admin_calls", call -> AdminTable.run(
+            bootstrap, text(call, "prefix"), call.get("complete").asBoolean()));
 
         ExecutorService threads = Executors.newCachedThreadPool();
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

@@ -32,13 +32,16 @@ final class Topics {
         this.admin = admin;
     }
 
-    /** An Admin with these settings beside the ones every client here has. */
-    static Admin admin(String bootstrap, int timeoutMs) {
+    /** An Admin; `more` are settings in turn: key, value. */
+    static Admin admin(String bootstrap, int timeoutMs, String... more) {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", bootstrap);
         settings.put("reconnect.backoff.max.ms", "500");
         settings.put("request.timeout.ms", String.valueOf(timeoutMs));
         settings.put("default.api.timeout.ms", String.valueOf(timeoutMs));
+        for (int at = 0; at < more.length; at += 2) {
+            settings.put(more[at], more[at + 1]);
+        }
         return Admin.create(settings);
     }
 
@@ -70,11 +73,15 @@ final class Topics {
         return null;
     }
 
-    /** Descriptions by name: the method's name changed in 3.1, and the old one went in 4.0. */
-    @SuppressWarnings("unchecked")
     static Map<String, KafkaFuture<TopicDescription>> describe(Admin admin, Collection<String> names)
             throws ReflectiveOperationException {
-        DescribeTopicsResult result = admin.describeTopics(names);
+        return byName(admin.describeTopics(names));
+    }
+
+    /** Descriptions by name: the method's name changed in 3.1, and the old one went in 4.0. */
+    @SuppressWarnings("unchecked")
+    static Map<String, KafkaFuture<TopicDescription>> byName(DescribeTopicsResult result)
+            throws ReflectiveOperationException {
         String method;
         try {
             method = DescribeTopicsResult.class.getMethod("topicNameValues").getName();
