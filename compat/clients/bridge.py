@@ -45,6 +45,7 @@ limits of size to 10 MB, so that the broker decides what is too large.
 | `group_offsets` | group | `[[topic, partition, offset], ...]` |
 | `reset_group` | group, topic, offsets `[[partition, offset], ...]` | |
 | `delete_group` | group | |
+| `fenced` | group, topic | fails with the error of the member that lost its place; only if a `member` cannot be static |
 | `unknown_topic` | topic | `{way: code or null}`, one for each way the client has of asking |
 
 Events: `{"event": "records", "member": 3, "records": [...]}`, `{"event": "assigned", "member": 3, "assigned":

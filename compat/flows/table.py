@@ -35,6 +35,7 @@ CLIENTS = {
     "kafka-clients-2.8": Client("Java", "kafka_clients", "2.8", like="kafka-clients"),
     "franz-go": Client("Go", "franz_go"),
     "sarama": Client("Go", "sarama"),
+    "kafka-go": Client("Go", "kafka_go"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -157,6 +158,7 @@ ROWS = {row: title for rows in FLOWS.values() for row, title in rows.items()}
 FLOW_OF = {row: flow for flow, rows in FLOWS.items() for row in rows}
 
 _KCAT_ADMIN = "kcat has no administration commands"
+_KAFKA_GO_IDEMPOTENT = "kafka-go has no idempotent producer"
 _OTHER_PERF = "not a part of this client"
 
 LACKS = {
@@ -206,6 +208,19 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "sarama": {
+        "perf": _OTHER_PERF,
+    },
+    "kafka-go": {
+        **{f"{codec}-idempotent": _KAFKA_GO_IDEMPOTENT for codec in CODECS},
+        "group-cooperative": "kafka-go has no cooperative assignor",
+        "delete-records": "kafka-go has no DeleteRecords",
+        "log-dirs": "kafka-go has no DescribeLogDirs",
+        "static": "kafka-go's Reader and ConsumerGroup have no static members; the error row tries the calls of its Client",
+        "rack": "kafka-go has no client.rack",
+        "delete-cut": "kafka-go has no DeleteRecords",
+        "pump-restart": _KAFKA_GO_IDEMPOTENT,
+        "pump-kill": _KAFKA_GO_IDEMPOTENT,
+        "instance-id": "kafka-go's Reader and ConsumerGroup have no static members",
         "perf": _OTHER_PERF,
     },
     "kafka-tools": {

@@ -350,6 +350,7 @@ INSTALLERS = {
     "kafka-clients-2.8": (kafka_clients("2.8"),),
     "franz-go": (go_client("franz-go", "franz_go"),),
     "sarama": (go_client("sarama", "sarama"),),
+    "kafka-go": (go_client("kafka-go", "kafka_go"),),
 }
 
 

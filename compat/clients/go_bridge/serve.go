@@ -178,6 +178,15 @@ func (s *server) do(call *Call) (any, error) {
 		return nil, c.ResetGroup(call.Group, call.Topic, offsets)
 	case "delete_group":
 		return nil, c.DeleteGroup(call.Group)
+	case "fenced":
+		// Only for a client whose members cannot be static but that has the calls.
+		other, ok := c.(interface {
+			Fenced(group, topic string) error
+		})
+		if !ok {
+			return nil, &CodedError{"NO_SUCH_OP", call.Op}
+		}
+		return nil, other.Fenced(call.Group, call.Topic)
 	case "unknown_topic":
 		codes := map[string]*string{}
 		for way, err := range c.UnknownTopic(call.Topic) {

@@ -1,0 +1,25 @@
+"""segmentio/kafka-go behind the flows' interface, through its helper program."""
+
+from clients.bridge import BridgeAdapter
+from flows.adapter import ClientError
+from harness import install
+
+
+class KafkaGoAdapter(BridgeAdapter):
+    """All of it is in the helper."""
+
+    name = "kafka-go"
+    command = (install.TOOLS / "go" / "kafka-go" / "helper",)
+
+    def fenced(self, group, topic):
+        # Its group members cannot be static; the calls of its Client can.
+        try:
+            self.call("fenced", group=group, topic=topic)
+        except ClientError as error:
+            return error.code
+        return None
+
+
+def open_adapter(bootstrap, work):
+    """The adapter of this client."""
+    return KafkaGoAdapter(bootstrap, work)
