@@ -4,6 +4,8 @@
 //! so that a bucket is at most 1/64 of its value wide. A quantile is the upper end of its bucket, but
 //! never more than the greatest value seen.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bits of a value that choose a bucket within a power of two.
@@ -15,7 +17,7 @@ const BUCKETS: usize = ((POWERS - PRECISION_BITS as u64 + 1) * PER_POWER) as usi
 const VALUE_MAX: u64 = (1 << POWERS) - 1;
 
 /// A histogram of nanoseconds.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Histogram {
     counts: Vec<u64>,
     count: u64,
@@ -140,6 +142,17 @@ fn greatest_of(bucket: usize) -> u64 {
     let shift = bucket / PER_POWER - 1;
     let mantissa = bucket - shift * PER_POWER;
     ((mantissa + 1) << shift) - 1
+}
+
+/// Without its buckets, which are many.
+impl fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Histogram")
+            .field("count", &self.count)
+            .field("min", &self.min())
+            .field("max", &self.max)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Serialize for Histogram {

@@ -195,6 +195,31 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// Requests per second, where a rate was asked for.
+    #[must_use]
+    pub fn target_rate(&self) -> Option<f64> {
+        match self.mode {
+            Mode::Produce { arrivals, .. } | Mode::EndToEnd { arrivals, .. } => arrivals.rate(),
+            Mode::Groups { groups, members, interval_ms } => {
+                Some(f64::from(groups) * f64::from(members) * 1000.0 / f64::from(interval_ms))
+            }
+            Mode::Fetch { .. } | Mode::Idle | Mode::Churn => None,
+        }
+    }
+
+    /// Bytes of replies that a connection has room for at first.
+    pub(crate) fn input_bytes(&self) -> usize {
+        match self.mode {
+            Mode::Fetch { response_bytes, .. } => {
+                (response_bytes as usize).clamp(64 << 10, 4 << 20) + (64 << 10)
+            }
+            Mode::Produce { .. } | Mode::EndToEnd { .. } => 64 << 10,
+            Mode::Idle | Mode::Groups { .. } | Mode::Churn => 1 << 10,
+        }
+    }
+}
+
 impl Arrivals {
     /// Requests per second, where a rate was asked for.
     #[must_use]
