@@ -16,8 +16,8 @@ from harness import brokers, install, report, session  # noqa: E402
 SECONDS_MAX = 600
 PAGE = install.ROOT / "docs" / "compatibility.md"
 WORK = install.TOOLS / "compat"
-# What cannot be done to a broker that somebody else runs: restart it, and change its settings.
-NEEDS_RESTART = ("restart", "errors")
+# What cannot be done to a broker that somebody else runs: restart it, fill it, and change its settings.
+NEEDS_RESTART = ("restart", "errors", "cuts", "crowd", "pump")
 
 
 def say(line):
@@ -99,12 +99,14 @@ def test(chosen, clients, flows):
     if chosen.bootstrap:
         broker = brokers.Elsewhere(chosen.bootstrap)
     else:
-        broker = (brokers.KafkaBroker if chosen.kafka else brokers.Broker)(WORK / "broker")
+        kind = brokers.KafkaBroker if chosen.kafka else brokers.Broker
+        broker = kind(WORK / "broker")
+    crowd = kind(WORK / "crowd") if "crowd" in flows else None
     results = report.Results(clients, flows)
     problem = None
     try:
         say(f"{broker.name} listens on {broker.bootstrap} after {broker.start() * 1000:.0f} ms")
-        run = session.Session(broker, results, WORK, chosen.seconds, say)
+        run = session.Session(broker, crowd, results, WORK, chosen.seconds, say)
         problem = run.run(f"compat{int(time.time()) % 100_000}", int(time.time() * 1000) - 3_600_000)
         if broker.ended() is None:
             broker.stop()
@@ -112,7 +114,7 @@ def test(chosen, clients, flows):
         problem = str(error)
     finally:
         broker.kill()
-    code = finish(results, chosen, problem, broker.complaints())
+    code = finish(results, chosen, problem, broker.complaints() + (crowd.complaints() if crowd else []))
     say(f"{time.monotonic() - began:.0f} s in all")
     return code
 

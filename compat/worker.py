@@ -2,8 +2,9 @@
 
 Started by `run.py` with the virtual environment's Python; also runs alone:
 `.tools/python/bin/python compat/worker.py --client kcat --bootstrap HOST:PORT --prefix p --flow seek`.
-At the restart it prints a `barrier` line and waits for one line on standard input. Nothing else is written to
-standard output; what clients say goes to standard error.
+Where the broker is restarted, and once more where it is killed, it prints a `barrier` line and waits on standard
+input: a line `{"hurry": true}` lets pumps run fast, any other line is the end of the wait and what others tell.
+Nothing else is written to standard output; what clients say goes to standard error.
 """
 
 import argparse
@@ -20,11 +21,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
-from flows import admin, codecs, errors, groups, restart, seek, table, text, topics  # noqa: E402
+from flows import (  # noqa: E402
+    admin, codecs, crowd, cuts, errors, groups, members, names, pump, restart, seek, table, text, topics,
+)
+from flows.adapter import HURRY  # noqa: E402
 from flows.context import Context  # noqa: E402
 
 # Long waits first: what runs beside them fills the gaps.
 ORDER = {
+    "cuts": cuts.cuts,
+    "paused": members.paused,
+    "four": members.four,
+    "static": members.static,
+    "resets": members.resets,
     "group": groups.group,
     "cooperative": groups.cooperative,
     "restart": restart.restart,
@@ -36,6 +45,10 @@ ORDER = {
     "errors": errors.errors,
     "admin": admin.admin,
     "interop": codecs.interop,
+    "names": names.names,
+    "crowd": crowd.crowd,
+    # Last: it writes until the broker restarts.
+    "pump": pump.pump,
 }
 
 
@@ -86,8 +99,17 @@ def steps(flows, ctx, report):
     return {name: flow for name, flow in waiting.items() if flow is not None}
 
 
+def barrier(ctx, report):
+    """Waits until the broker is back; returns what the session tells."""
+    report({"event": "barrier", "shared": ctx.shared})
+    while (told := json.loads(sys.stdin.readline() or "{}")).get("hurry"):
+        HURRY.set()
+    HURRY.clear()
+    return told
+
+
 def main():
-    """Everything before the restart, the barrier, everything after it."""
+    """Everything before the restart, after it, and after the kill."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--client", choices=table.CLIENTS, required=True)
     parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT")
@@ -111,12 +133,14 @@ def main():
         "base_ms": options.base_ms,
         "words": ROOT.parent / ".tools" / "words" / "american-english-huge",
         "work": work,
+        "open": lambda bootstrap: open_adapter(options.client, bootstrap, work),
     }, report)
     flows = {name: flow(ctx) for name, flow in ORDER.items() if not options.flow or name in options.flow}
     flows = steps(flows, ctx, report)
-    report({"event": "barrier", "shared": ctx.shared})
-    answer = json.loads(sys.stdin.readline() or "{}")
-    ctx.peers = answer.get("peers", {})
+    told = barrier(ctx, report)
+    ctx.peers, ctx.crowd = told.get("peers", {}), told.get("crowd")
+    flows = steps(flows, ctx, report)
+    barrier(ctx, report)
     steps(flows, ctx, report)
     adapter.close()
     report({"event": "done", "tools": getattr(adapter, "tools_used", {})})

@@ -9,7 +9,8 @@ import subprocess
 import threading
 import time
 
-from flows.adapter import CALL_SECONDS_MAX, Member, TooSlow, wait_for
+from flows.adapter import CALL_SECONDS_MAX, PUMP_SECONDS_MAX, Member, PutPump, TooSlow, wait_for
+from flows.context import numbered
 
 
 class Done:
@@ -40,12 +41,17 @@ def call(command, given=b"", seconds=CALL_SECONDS_MAX, out=None, given_file=None
 
 
 class ProcessMember(Member):
-    """A member that is a program writing records to its output and rebalances to its error output."""
+    """A member that is a program writing records to its output and rebalances to its error output.
+
+    To pause, nobody reads its output: the program stalls at its next records, and only its heartbeats go on.
+    """
 
     def __init__(self, command):
         super().__init__()
         self.said = collections.deque(maxlen=50)
         self._closing = False
+        self._reading = threading.Event()
+        self._reading.set()
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
         )
@@ -70,6 +76,7 @@ class ProcessMember(Member):
     def _read_out(self):
         pending = b""
         while chunk := self.process.stdout.read(1 << 16):
+            self._reading.wait()
             records, pending = self.parse(pending + chunk)
             self.records.extend(records)
         self.process.wait()
@@ -85,8 +92,15 @@ class ProcessMember(Member):
             self.said.append(line)
             self.rebalanced(line)
 
+    def pause(self):
+        self._reading.clear()
+
+    def resume(self):
+        self._reading.set()
+
     def close(self):
         self._closing = True
+        self._reading.set()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -136,3 +150,38 @@ class ProcessProducer:
         except subprocess.TimeoutExpired as error:
             self.process.kill()
             raise TooSlow(f"no end {CALL_SECONDS_MAX} s after its input ended") from error
+
+
+class ProcessPump(PutPump):
+    """A pump that is a program reading records from its input; what it says at its end is its acknowledgement."""
+
+    def __init__(self, command, line_of):
+        super().__init__()
+        self._line_of = line_of
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )
+        self.said = ""
+        self._reader = threading.Thread(target=self._read_err, daemon=True)
+        self._reader.start()
+
+    def _read_err(self):
+        self.said = self.process.stderr.read().decode(errors="replace")
+
+    def put(self, number):
+        self.process.stdin.write(self._line_of(numbered(number, 1)[0]))
+        self.process.stdin.flush()
+
+    def finish(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(PUMP_SECONDS_MAX)
+        except subprocess.TimeoutExpired as error:
+            self.process.kill()
+            raise TooSlow(f"no end {PUMP_SECONDS_MAX} s after its input ended") from error
+        self._reader.join(5)
+        self.judge(self.process.returncode, self.said)
+
+    def judge(self, code, said):
+        """Raises ClientError if this end means that records were not acknowledged."""
+        raise NotImplementedError

@@ -15,7 +15,10 @@ SESSION_MS = 6000
 HEARTBEAT_MS = 500
 # A pump lives through two starts of the broker on a busy machine.
 PUMP_SECONDS_MAX = 120
-PUMP_RECORDS_PER_SECOND = 100
+PUMP_BURST_RECORDS = 10
+PUMP_PAUSE_SECONDS, PUMP_HURRY_SECONDS = 0.2, 0.005
+# Set around the restart of the broker: pumps then write as fast as they can, so that it meets them busy.
+HURRY = threading.Event()
 
 
 class ClientError(Exception):
@@ -163,13 +166,20 @@ class PolledMember(Member):
 
 class Pump:
     """An idempotent producer that writes `numbered(0, ...)` to partition 0 without end and without waiting for
-    acknowledgements: small batches, as many requests in flight as the client allows, at most five, and about
-    PUMP_RECORDS_PER_SECOND. It retries by itself through restarts of the broker, PUMP_SECONDS_MAX at most.
-
-    `acknowledged` counts the records acknowledged so far, if the client tells while it runs; else it stays None.
+    acknowledgements: batches of a few records (so that many requests are to be sent), as many requests in flight
+    as the client allows, at most five. It retries by itself through restarts of the broker, PUMP_SECONDS_MAX at
+    most.
     """
 
-    acknowledged = None
+    # What ended it before its time.
+    failure = None
+
+    def abandon(self):
+        """Writes no more, and does not care what became of it; raises nothing."""
+        try:
+            self.stop()
+        except Exception:
+            pass
 
     def stop(self):
         """Writes no more, waits until everything written is acknowledged, closes; returns how many records were
@@ -178,12 +188,11 @@ class Pump:
 
 
 class PutPump(Pump):
-    """A pump whose client is a library with a call that hands over one record and does not wait."""
+    """A pump whose client has a call that hands over one record and does not wait for its acknowledgement."""
 
     def __init__(self):
         self.sent = 0
         self._stopping = threading.Event()
-        self._failure = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def begin(self):
@@ -201,19 +210,20 @@ class PutPump(Pump):
 
     def _run(self):
         try:
-            while not self._stopping.wait(1 / PUMP_RECORDS_PER_SECOND):
-                self.put(self.sent)
-                self.sent += 1
+            while not self._stopping.wait(PUMP_HURRY_SECONDS if HURRY.is_set() else PUMP_PAUSE_SECONDS):
+                for _ in range(PUMP_BURST_RECORDS):
+                    self.put(self.sent)
+                    self.sent += 1
         except Exception as error:  # whatever a client raises is its answer
-            self._failure = error
+            self.failure = error
 
     def stop(self):
         self._stopping.set()
         self._thread.join(PUMP_SECONDS_MAX)
         if self._thread.is_alive():
             raise TooSlow(f"handing over a record took more than {PUMP_SECONDS_MAX} s")
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         self.finish()
         return self.sent
 

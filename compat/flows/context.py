@@ -5,6 +5,7 @@ check names a row of the flow that this client has; anything else is a fault of 
 """
 
 from flows import records, table
+from flows.known import Known
 
 
 class Context:
@@ -21,9 +22,26 @@ class Context:
         self.work = options["work"]
         # Filled at the restart: client -> the topics of its codec flow.
         self.peers = {}
+        # Filled at the restart: the bootstrap address of the broker with very many topics.
+        self.crowd = None
         # Told to the others at the restart.
         self.shared = {}
         self._report = report
+        self._open = options["open"]
+        self._known = None
+
+    @property
+    def known(self):
+        """An administrator, writer and reader that is not the client under test."""
+        if self._known is None:
+            self._known = Known(self.bootstrap)
+        return self._known
+
+    def open(self, bootstrap, own):
+        """A second adapter of this client, for another broker where its topics begin with `own`."""
+        adapter = self._open(bootstrap)
+        adapter.own = own
+        return adapter
 
     def has(self, row):
         """Whether this client has the row at all."""

@@ -6,7 +6,7 @@ from flows.context import numbered
 PARTITIONS = 4
 
 
-def _exactly(ctx, row, what, got, want):
+def exactly(ctx, row, what, got, want):
     """Each record once, over however many members read it."""
     read = sorted((record.key, record.value) for record in got)
     wanted = sorted((record.key, record.value) for record in want)
@@ -15,7 +15,7 @@ def _exactly(ctx, row, what, got, want):
     ctx.check(row, read == wanted, f"{what}: {missing} of {len(wanted)} records missing, {twice} read twice")
 
 
-def _in_order(ctx, row, member):
+def in_order(ctx, row, member):
     """A member sees each partition in offset order."""
     last = {}
     for record in member.records:
@@ -38,7 +38,7 @@ def _group(ctx, row, assignor):
     try:
         wait_for(lambda: len(a.assigned) == PARTITIONS or a.error, "the first member's partitions")
         a.wait_records(len(first), "what was there before the group")
-        _exactly(ctx, row, "read by one member", a.records, first)
+        exactly(ctx, row, "read by one member", a.records, first)
         b = client.member(group, topics, assignor)
         wait_for(
             lambda: (len(a.assigned), len(b.assigned)) == (2, 2) and not a.assigned & b.assigned
@@ -50,19 +50,19 @@ def _group(ctx, row, assignor):
         client.spread(topics, second)
         wait_for(lambda: len(a.records) + len(b.records) >= len(first) + len(second) or a.error or b.error,
                  "what came after the second joined")
-        _exactly(ctx, row, "read by two members", a.records + b.records, first + second)
+        exactly(ctx, row, "read by two members", a.records + b.records, first + second)
         ctx.check(row, len(b.records) > 0 and len(a.records) > len(first), "one of the two members read nothing")
         if row == "group-eager" and ctx.has("group-admin"):
             _seen_alive(ctx, group)
-        _in_order(ctx, row, b)
+        in_order(ctx, row, b)
         b.close()
         ctx.equal(row, "error of the leaving member", b.error, None)
         wait_for(lambda: len(a.assigned) == PARTITIONS or a.error, "all partitions back after the second left")
         client.spread(topics, third)
         want = len(first) + len(second) + len(third) - len(b.records)
         a.wait_records(want, "what came after the second left")
-        _exactly(ctx, row, "read in all", a.records + b.records, first + second + third)
-        _in_order(ctx, row, a)
+        exactly(ctx, row, "read in all", a.records + b.records, first + second + third)
+        in_order(ctx, row, a)
     finally:
         a.close()
         if b is not None:

@@ -82,6 +82,12 @@ def shown(value):
     return repr(value)
 
 
+def headers_shown(headers):
+    """Headers for a message."""
+    few = ", ".join(f"{name[:24]}={shown(value)}" for name, value in headers[:4])
+    return f"[{few}]" if len(headers) <= 4 else f"{len(headers)}: [{few}, ...]"
+
+
 def field_differences(want, got):
     """The fields in which a read record differs from the written one."""
     differences = []
@@ -89,7 +95,7 @@ def field_differences(want, got):
         if getattr(want, field) != getattr(got, field):
             differences.append(f"{field}: wrote {shown(getattr(want, field))}, read {shown(getattr(got, field))}")
     if tuple(want.headers) != tuple(got.headers):
-        differences.append(f"headers: wrote {want.headers!r}, read {got.headers!r}")
+        differences.append(f"headers: wrote {headers_shown(want.headers)}, read {headers_shown(got.headers)}")
     if want.timestamp is not None and want.timestamp != got.timestamp:
         differences.append(f"timestamp: wrote {want.timestamp}, read {got.timestamp}")
     return differences

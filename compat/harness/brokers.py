@@ -24,6 +24,7 @@ SETTINGS = {
     "group.min.session.timeout.ms": "1000",
     "num.partitions": "1",
     "auto.create.topics.enable": "true",
+    "log.retention.check.interval.ms": "500",
 }
 
 
@@ -177,6 +178,8 @@ class KafkaBroker(Broker):
             "transaction.state.log.min.isr": "1",
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
+            # Else Kafka looks at retention for the first time only after half a minute.
+            "log.initial.task.delay.ms": "500",
             **self.settings,
         }
         self.properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
@@ -243,5 +246,7 @@ def kill_group(process):
 
 
 def environment():
-    """The environment for workers: this one, with nothing that would change how clients behave."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "KCAT_"))}
+    """The environment for workers: this one, with nothing that would change how clients behave, and UTF-8 for
+    the names on command lines."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "KCAT_"))}
+    return {**kept, "LC_ALL": "C.UTF-8"}

@@ -9,7 +9,8 @@ from confluent_kafka.admin import (
 )
 
 from flows.adapter import (
-    CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember, TooSlow, wait_for,
+    CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, ClientError, PolledMember, PutPump, TooSlow,
+    wait_for,
 )
 from flows.context import numbered
 from flows.records import Got
@@ -18,6 +19,7 @@ from flows.records import Got
 NAMES = {
     "UNKNOWN_TOPIC_OR_PART": "UNKNOWN_TOPIC_OR_PARTITION",
     "MSG_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE",
+    "TOPIC_EXCEPTION": "INVALID_TOPIC_EXCEPTION",
 }
 LINES_CODEC = "zstd"
 
@@ -71,36 +73,63 @@ class LiveProducer:
         for record in records:
             self.put(record)
             self.producer.poll(0)
-        left = self.producer.flush(CALL_SECONDS_MAX)
+        self.finish(CALL_SECONDS_MAX)
+
+    def finish(self, seconds):
+        """Waits until all that was handed over is acknowledged."""
+        left = self.producer.flush(seconds)
         if self.failures:
             raise ClientError(self.failures[0])
         if left:
-            raise TooSlow(f"{left} records not acknowledged after {CALL_SECONDS_MAX} s")
+            raise TooSlow(f"{left} records not acknowledged after {seconds} s")
 
     def close(self):
         """Nothing is open but what the garbage collector closes."""
         self.producer = None
 
 
+class ConfluentPump(PutPump):
+    """librdkafka keeps five requests in flight when it is idempotent; two records make a batch."""
+
+    def __init__(self, bootstrap, topic):
+        super().__init__()
+        self.live = LiveProducer(bootstrap, topic, 0, **{
+            "enable.idempotence": True, "linger.ms": 0, "batch.num.messages": 2,
+            "message.timeout.ms": PUMP_SECONDS_MAX * 1000,
+        })
+
+    def put(self, number):
+        self.live.put(numbered(number, 1)[0])
+        self.live.producer.poll(0)
+
+    def finish(self):
+        self.live.finish(PUMP_SECONDS_MAX)
+
+
 class ConfluentMember(PolledMember):
     """A member on librdkafka; commits what it read whenever it holds still, and when partitions are taken."""
 
-    def __init__(self, bootstrap, group, topics, assignor, instance):
+    def __init__(self, topics, assignor, **config):
         super().__init__()
         self.topics = topics
         self.config = {
-            "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
-            "enable.auto.commit": True, "auto.commit.interval.ms": 200, "session.timeout.ms": SESSION_MS,
-            "heartbeat.interval.ms": HEARTBEAT_MS, "reconnect.backoff.max.ms": 500,
-            "partition.assignment.strategy": assignor or "range", "allow.auto.create.topics": False,
+            "enable.auto.commit": True, "auto.commit.interval.ms": 200, "heartbeat.interval.ms": HEARTBEAT_MS,
+            "reconnect.backoff.max.ms": 500, "partition.assignment.strategy": assignor or "range",
+            "allow.auto.create.topics": False, **{key: value for key, value in config.items() if value is not None},
         }
-        if instance is not None:
-            self.config["group.instance.id"] = instance
         self.consumer = None
 
     def open(self):
         self.consumer = confluent_kafka.Consumer(self.config)
-        self.consumer.subscribe(self.topics)
+        self.consumer.subscribe(self.topics, on_assign=self._rebalanced)
+
+    def _rebalanced(self, consumer, places):
+        # Told before the client takes them; an empty one only says that the rebalance is over.
+        self.told(self.assigned | {(place.topic, place.partition) for place in places})
+
+    def hold(self, on):
+        places = self.consumer.assignment()
+        (self.consumer.pause if on else self.consumer.resume)(places)
 
     def poll(self):
         message = self.consumer.poll(0.1)
@@ -188,6 +217,9 @@ class ConfluentAdapter(Adapter):
     def producer(self, topic):
         return LiveProducer(self.bootstrap, topic, 0, **{"enable.idempotence": True})
 
+    def pump(self, topic):
+        return ConfluentPump(self.bootstrap, topic).begin()
+
     def _reader(self):
         if self.reader is None:
             self.reader = confluent_kafka.Consumer({
@@ -273,8 +305,12 @@ class ConfluentAdapter(Adapter):
         self._each(self.admin.delete_records([TopicPartition(topic, 0, offset)]))
 
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
-        return ConfluentMember(self.bootstrap, group, topics, assignor, instance).begin()
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
+        return ConfluentMember(topics, assignor, **{
+            "bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": instance,
+            "auto.offset.reset": reset, "session.timeout.ms": session_ms, "client.rack": rack, "client.id": client_id,
+        }).begin()
 
     def group_read(self, group, topic, count):
         consumer = confluent_kafka.Consumer({

@@ -6,11 +6,13 @@ import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import ConfigResource
 from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import OffsetAndMetadata
 
 from flows.adapter import (
-    CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember,
+    CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, ClientError, PolledMember, PutPump,
 )
+from flows.context import numbered
 from flows.records import Got
 
 try:
@@ -18,6 +20,8 @@ try:
 except ImportError:  # 2.0.2, see `clients/kafka_python_2_0`
     CooperativeStickyAssignor = None
 
+# Its names where they differ from the protocol's.
+NAMES = {"INVALID_TOPIC": "INVALID_TOPIC_EXCEPTION"}
 LINES_CODEC = "lz4"
 FIRST_OFFSET, LAST_OFFSET = -2, -1
 
@@ -25,7 +29,7 @@ FIRST_OFFSET, LAST_OFFSET = -2, -1
 def name_of(error):
     """The protocol's name of an exception of this client."""
     if isinstance(error, errors.KafkaError) and getattr(error, "message", None):
-        return error.message
+        return NAMES.get(error.message, error.message)
     return f"{type(error).__name__}: {error}"
 
 
@@ -73,26 +77,73 @@ class LiveProducer:
         self.producer.close(timeout=CALL_SECONDS_MAX)
 
 
+class KafkaPythonPump(PutPump):
+    """Five requests in flight, a few records to a batch."""
+
+    def __init__(self, bootstrap, topic):
+        super().__init__()
+        self.topic = topic
+        self.sent_futures = []
+        self.producer = KafkaProducer(
+            bootstrap_servers=bootstrap, enable_idempotence=True, batch_size=200, linger_ms=0,
+            max_in_flight_requests_per_connection=5, reconnect_backoff_max_ms=500,
+            delivery_timeout_ms=PUMP_SECONDS_MAX * 1000,
+        )
+
+    def put(self, number):
+        record = numbered(number, 1)[0]
+        self.sent_futures.append(raised(self.producer.send, self.topic, record.value, record.key, partition=0))
+
+    def finish(self):
+        raised(self.producer.flush, PUMP_SECONDS_MAX)
+        for future in self.sent_futures:
+            raised(future.get, CALL_SECONDS_MAX)
+        self.producer.close(timeout=CALL_SECONDS_MAX)
+
+
+class Listener(ConsumerRebalanceListener):
+    """Tells a member of rebalances that leave it what it had."""
+
+    def __init__(self, member):
+        self.member = member
+
+    def on_partitions_revoked(self, revoked):
+        """What is left shows in the next poll."""
+
+    def on_partitions_assigned(self, assigned):
+        """Also called when nothing is new."""
+        self.member.told({(place.topic, place.partition) for place in self.member.consumer.assignment()})
+
+
 class KafkaPythonMember(PolledMember):
     """A member on kafka-python; commits what it read by itself, and when partitions are taken."""
 
-    def __init__(self, bootstrap, group, topics, assignor, instance):
+    def __init__(self, topics, assignor, **config):
         super().__init__()
         self.topics = topics
         self.config = {
-            "bootstrap_servers": bootstrap, "group_id": group, "auto_offset_reset": "earliest",
-            "auto_commit_interval_ms": 200, "session_timeout_ms": SESSION_MS,
-            "heartbeat_interval_ms": HEARTBEAT_MS, "reconnect_backoff_max_ms": 500,
-            "partition_assignment_strategy": [assignor or RangePartitionAssignor],
-            "group_instance_id": instance, "fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 2 << 20,
+            "auto_commit_interval_ms": 200, "heartbeat_interval_ms": HEARTBEAT_MS, "reconnect_backoff_max_ms": 500,
+            "partition_assignment_strategy": [assignor or RangePartitionAssignor], "fetch_max_wait_ms": 100,
+            "max_partition_fetch_bytes": 2 << 20, **{key: value for key, value in config.items() if value is not None},
         }
         self.consumer = None
 
     def open(self):
         self.consumer = opened(KafkaConsumer, **self.config)
-        self.consumer.subscribe(self.topics)
+        self.consumer.subscribe(self.topics, listener=Listener(self))
+
+    def hold(self, on):
+        (self.consumer.pause if on else self.consumer.resume)(*self.consumer.assignment())
+
+    def _join_again_if_lost(self):
+        # kafka-python 3.0.12 never takes an assignment whose SyncGroup reply comes between two polls: it is then
+        # neither joining nor joined, and only joining again helps.
+        coordinator = self.consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def poll(self):
+        self._join_again_if_lost()
         try:
             for records in self.consumer.poll(timeout_ms=100).values():
                 self.records.extend(got(record) for record in records)
@@ -167,6 +218,9 @@ class KafkaPythonAdapter(Adapter):
 
     def producer(self, topic):
         return LiveProducer(self.bootstrap, topic, 0, enable_idempotence=True)
+
+    def pump(self, topic):
+        return KafkaPythonPump(self.bootstrap, topic).begin()
 
     def _reader(self):
         if self.reader is None:
@@ -254,8 +308,12 @@ class KafkaPythonAdapter(Adapter):
         )
 
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
-        return self.member_kind(self.bootstrap, group, topics, assignor, instance).begin()
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
+        return self.member_kind(
+            topics, assignor, bootstrap_servers=self.bootstrap, group_id=group, group_instance_id=instance,
+            auto_offset_reset=reset, session_timeout_ms=session_ms, client_rack=rack, client_id=client_id,
+        ).begin()
 
     def group_read(self, group, topic, count):
         consumer = opened(KafkaConsumer, topic, bootstrap_servers=self.bootstrap, group_id=group,

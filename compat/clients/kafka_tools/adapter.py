@@ -8,8 +8,8 @@ import itertools
 import json
 import re
 
-from clients.processes import ProcessMember, ProcessProducer, call
-from flows.adapter import CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError
+from clients.processes import ProcessMember, ProcessProducer, ProcessPump, call
+from flows.adapter import CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, ClientError
 from flows.context import numbered
 from flows.records import Got
 from harness import install
@@ -39,6 +39,7 @@ SAYINGS = {
     "GroupNotEmptyException": "NON_EMPTY_GROUP",
     "RecordTooLargeException": "MESSAGE_TOO_LARGE",
     "FencedInstanceIdException": "FENCED_INSTANCE_ID",
+    "InvalidTopicException": "INVALID_TOPIC_EXCEPTION",
 }
 
 FORMATTER = {
@@ -111,7 +112,7 @@ class ToolMember(ProcessMember):
     def rebalanced(self, line):
         what, _, places = line.partition(": ")
         if "newly assigned partitions" in what:
-            self.assigned = self.assigned | self._places(places)
+            self.told(self.assigned | self._places(places))
         elif "evoke previously assigned partitions" in line or "lost partitions" in line.lower():
             self.assigned = self.assigned - self._places(line.partition("partitions")[2])
 
@@ -120,6 +121,14 @@ class ToolMember(ProcessMember):
 
     def code_of(self, said):
         return code_in("\n".join(said))
+
+
+class ToolPump(ProcessPump):
+    """A console producer; it logs what it could not send and ends with code 0 all the same."""
+
+    def judge(self, code, said):
+        if code != 0 or "Error when sending message" in said:
+            raise ClientError(code_in(said) or f"code {code}", said[-300:])
 
 
 class KafkaToolsAdapter(Adapter):
@@ -228,6 +237,12 @@ class KafkaToolsAdapter(Adapter):
             self.command("kafka-console-producer", *self._producer(topic, True)), line_of, lambda: self._end(topic),
         )
 
+    def pump(self, topic):
+        return ToolPump(self.command("kafka-console-producer", *self._producer(topic, True, **{
+            "linger.ms": 0, "batch.size": 200, "max.in.flight.requests.per.connection": 5,
+            "delivery.timeout.ms": PUMP_SECONDS_MAX * 1000, "max.block.ms": PUMP_SECONDS_MAX * 1000,
+        })), line_of).begin()
+
     def _end(self, topic):
         """The end of partition 0, 0 while the topic is not there yet."""
         try:
@@ -278,16 +293,18 @@ class KafkaToolsAdapter(Adapter):
         self.create_topic(topic, count)
         return [topic]
 
-    def member(self, group, topics, assignor=None, instance=None):
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
         config = {
-            "auto_offset_reset": "earliest", "session_timeout_ms": SESSION_MS, "heartbeat_interval_ms": HEARTBEAT_MS,
-            "auto_commit_interval_ms": 200, "partition_assignment_strategy": assignor or self.eager,
-            "reconnect_backoff_max_ms": 500,
+            "session_timeout_ms": session_ms, "heartbeat_interval_ms": HEARTBEAT_MS, "auto_commit_interval_ms": 200,
+            "partition_assignment_strategy": assignor or self.eager, "reconnect_backoff_max_ms": 500,
         }
-        if instance is not None:
-            config["group_instance_id"] = instance
+        named = {"group_instance_id": instance, "client_rack": rack, "client_id": client_id}
+        config |= {key: value for key, value in named.items() if value is not None}
+        # Without the option, the tool begins at the latest.
+        beginning = ["--from-beginning"] if reset == "earliest" else []
         command = self.command("kafka-console-consumer", *self._consumer(
-            "--group", group, "--topic", topics[0], "--from-beginning", **config,
+            "--group", group, "--topic", topics[0], *beginning, **config,
         ))
         return ToolMember(command, topics[0])
 

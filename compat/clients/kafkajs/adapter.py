@@ -11,7 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-from flows.adapter import CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, Calls, ClientError, Member
+from flows.adapter import (
+    CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, Calls, ClientError, Member, Pump,
+)
 from flows.context import numbered
 from flows.records import Got
 
@@ -48,7 +50,7 @@ class JsMember(Member):
     def __init__(self, adapter, **call):
         super().__init__()
         self.adapter = adapter
-        self.number = adapter.call("member", session=SESSION_MS, heartbeat=HEARTBEAT_MS, **call)
+        self.number = adapter.call("member", heartbeat=HEARTBEAT_MS, **call)
         adapter.follow(self.number, self)
 
     def event(self, event):
@@ -56,9 +58,15 @@ class JsMember(Member):
         if event["event"] == "records":
             self.records.extend(record_out(record) for record in event["records"])
         elif event["event"] == "assigned":
-            self.assigned = {tuple(place) for place in event["assigned"]}
+            self.told({tuple(place) for place in event["assigned"]})
         else:
             self.error = event["code"]
+
+    def pause(self):
+        self.adapter.call("pause", member=self.number)
+
+    def resume(self):
+        self.adapter.call("resume", member=self.number)
 
     def close(self):
         self.adapter.call("leave", member=self.number)
@@ -81,6 +89,17 @@ class JsProducer:
     def close(self):
         """Disconnects."""
         self.adapter.call("closeProducer", producer=self.number)
+
+
+class JsPump(Pump):
+    """A loop inside the bridge. kafkajs is idempotent only with one request in flight, so it writes one by one."""
+
+    def __init__(self, adapter, topic):
+        self.adapter = adapter
+        self.number = adapter.call("openPump", topic=topic)
+
+    def stop(self):
+        return self.adapter.call("stopPump", seconds=PUMP_SECONDS_MAX, pump=self.number)
 
 
 class KafkaJsAdapter(Adapter):
@@ -123,14 +142,14 @@ class KafkaJsAdapter(Adapter):
             for said in [said for said in self.early if said["member"] == number]:
                 member.event(said)
 
-    def call(self, op, **arguments):
+    def call(self, op, seconds=CALL_SECONDS_MAX, **arguments):
         """Calls the bridge."""
         number = self.calls.begin()
         line = json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n"
         with self.lock:
             self.process.stdin.write(line)
             self.process.stdin.flush()
-        said = self.calls.wait(number, CALL_SECONDS_MAX)
+        said = self.calls.wait(number, seconds)
         if "error" in said:
             raise ClientError(said["error"]["code"], said["error"]["text"])
         return said["result"]
@@ -177,6 +196,9 @@ class KafkaJsAdapter(Adapter):
     def producer(self, topic):
         return JsProducer(self, topic)
 
+    def pump(self, topic):
+        return JsPump(self, topic)
+
     def read(self, topic, count, offset=None, time_ms=None):
         return [record_out(given) for given in self.call(
             "read", group=self._group(topic), topic=topic, count=count, offset=offset, time=time_ms,
@@ -204,8 +226,10 @@ class KafkaJsAdapter(Adapter):
         self.call("deleteRecords", topic=topic, offset=offset)
 
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
-        return JsMember(self, group=group, topics=topics)
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
+        return JsMember(self, group=group, topics=topics, session=session_ms, earliest=reset == "earliest",
+                        rack=rack, clientId=client_id)
 
     def group_read(self, group, topic, count):
         return [record_out(given) for given in self.call("groupRead", group=group, topic=topic, count=count)]

@@ -18,6 +18,7 @@ const CODECS = {
   zstd: CompressionTypes.ZSTD,
 }
 const CALL_MS_MAX = 55000
+const PUMP_PAUSE_MS = 10
 const LINES_PER_SEND = 5000
 
 const base64 = (bytes) => (bytes === null || bytes === undefined ? null : bytes.toString('base64'))
@@ -42,18 +43,22 @@ function registerCodecs () {
   })
 }
 
-const kafka = new Kafka({
-  clientId: 'walser-compat',
+const connect = (clientId) => new Kafka({
+  clientId,
   brokers: [process.argv[2]],
   logLevel: logLevel.ERROR,
   logCreator: () => ({ label, log }) => process.stderr.write(`${label} ${log.message} ${log.error || ''}\n`),
   retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 30 },
 })
+const kafka = connect('walser-compat')
 const admin = kafka.admin()
 // For questions whose answer is an error that kafkajs would ask for again and again.
 const impatient = kafka.admin({ retry: { retries: 1, initialRetryTime: 50 } })
 const producers = new Map()
 const members = new Map()
+const pumps = new Map()
+// Member -> its topics, to pause.
+const held = new Map()
 let serial = 0
 
 const say = (line) => process.stdout.write(JSON.stringify(line) + '\n')
@@ -118,7 +123,34 @@ const send = (producer, { topic, records, partition, codec }) => producer.send({
   messages: records.map((record) => messageIn(record, partition)),
 })
 
-const newConsumer = (groupId, more = {}) => kafka.consumer({
+// Idempotent with one request in flight, as kafkajs wants it: record after record until it is stopped.
+async function openPump ({ topic }) {
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  const pump = { stopping: false }
+  const number = (n) => String(n).padStart(6, '0')
+  pump.running = (async () => {
+    let written = 0
+    for (; !pump.stopping; written++) {
+      const messages = [{ key: `key-${number(written)}`, value: `record number ${number(written)}`, partition: 0 }]
+      await producer.send({ topic, acks: -1, messages })
+      await new Promise((go) => setTimeout(go, PUMP_PAUSE_MS))
+    }
+    await producer.disconnect()
+    return written
+  })()
+  // Its failure is told when it is stopped, not before.
+  pump.running.catch(() => {})
+  pumps.set(++serial, pump)
+  return serial
+}
+
+function stopPump ({ pump }) {
+  pumps.get(pump).stopping = true
+  return pumps.get(pump).running
+}
+
+const newConsumer = (groupId, more = {}, client = kafka) => client.consumer({
   groupId, maxWaitTimeInMs: 100, minBytes: 1, maxBytesPerPartition: 4 << 20, allowAutoTopicCreation: false, ...more,
 })
 
@@ -159,10 +191,13 @@ async function readSome (groupId, topic, count, { offset, commit, onBatch }) {
 }
 
 // A member that lives on its own; commits each batch before its heartbeat.
-async function openMember ({ group, topics, session, heartbeat }) {
+async function openMember ({ group, topics, session, heartbeat, earliest, rack, clientId }) {
   const id = ++serial
-  const consumer = newConsumer(group, { sessionTimeout: session, heartbeatInterval: heartbeat, rebalanceTimeout: 10000 })
+  const consumer = newConsumer(group, {
+    sessionTimeout: session, heartbeatInterval: heartbeat, rebalanceTimeout: 10000, ...(rack === null ? {} : { rackId: rack }),
+  }, clientId === null ? kafka : connect(clientId))
   members.set(id, consumer)
+  held.set(id, topics.map((topic) => ({ topic })))
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => say({
     event: 'assigned',
     member: id,
@@ -172,7 +207,7 @@ async function openMember ({ group, topics, session, heartbeat }) {
     if (!payload.restart) say({ event: 'error', member: id, code: codeOf(payload.error) })
   })
   await consumer.connect()
-  for (const topic of topics) await consumer.subscribe({ topic, fromBeginning: true })
+  for (const topic of topics) await consumer.subscribe({ topic, fromBeginning: earliest })
   await consumer.run({
     eachBatchAutoResolve: false,
     eachBatch: async ({ batch, resolveOffset, uncommittedOffsets, commitOffsetsIfNecessary, heartbeat: beat, isStale }) => {
@@ -277,6 +312,10 @@ const OPS = {
   groupRead: ({ group, topic, count }) => readSome(group, topic, count, { commit: true }),
   member: openMember,
   leave: ({ member }) => members.get(member).disconnect(),
+  pause: async ({ member }) => members.get(member).pause(held.get(member)),
+  resume: async ({ member }) => members.get(member).resume(held.get(member)),
+  openPump,
+  stopPump,
   fenced,
   writeLines,
   readLines,

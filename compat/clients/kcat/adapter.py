@@ -27,6 +27,7 @@ SAYINGS = {
     "Local: Unknown partition": "UNKNOWN_TOPIC_OR_PARTITION",
     "Message size too large": "MESSAGE_TOO_LARGE",
     "Static consumer fenced": "FENCED_INSTANCE_ID",
+    "Broker: Invalid topic": "INVALID_TOPIC_EXCEPTION",
 }
 
 
@@ -211,14 +212,15 @@ class KcatAdapter(Adapter):
         return None if offset < 0 else offset
 
     # Groups.
-    def member(self, group, topics, assignor=None, instance=None):
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
         config = {
-            "auto_offset_reset": "earliest", "session_timeout_ms": SESSION_MS, "heartbeat_interval_ms": HEARTBEAT_MS,
+            "auto_offset_reset": reset, "session_timeout_ms": session_ms, "heartbeat_interval_ms": HEARTBEAT_MS,
             "auto_commit_interval_ms": 200, "partition_assignment_strategy": assignor or self.eager,
             "reconnect_backoff_max_ms": 500,
         }
-        if instance is not None:
-            config["group_instance_id"] = instance
+        named = {"group_instance_id": instance, "client_rack": rack, "client_id": client_id}
+        config |= {key: value for key, value in named.items() if value is not None}
         return KcatMember(self.command("-G", group, "-u", "-E", "-f", FORMAT, *topics, **config))
 
     def group_read(self, group, topic, count):
@@ -229,6 +231,13 @@ class KcatAdapter(Adapter):
         return parse(done.out)[0]
 
     # Errors.
+    def bad_topic(self, topic):
+        try:
+            self.run("-P", "-t", topic, "-p", "0", given=b"nobody reads this\n")
+        except ClientError as error:
+            return error.code
+        return None
+
     def unknown_topic(self, topic):
         codes = {}
         ways = {
