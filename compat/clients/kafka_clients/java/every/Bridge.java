@@ -17,7 +17,7 @@ import org.apache.kafka.common.utils.AppInfoParser;
  * kafka-clients driven by lines of JSON; the lines are described at the head of `clients/bridge.py`.
  *
  * Owns: reading calls, running each on a thread of its own, writing answers and events. Does not: know what an
- * operation does (see Topics, Writing, Reading, GroupMember, Groups, AdminTable).
+ * operation does (see Topics, Writing, Pump, Reading, GroupMember, Groups, AdminTable).
  */
 public final class Bridge {
     /** One operation: arguments in, a result that Jackson can write out. */
@@ -82,6 +82,7 @@ public final class Bridge {
         ops.put("version", call -> AppInfoParser.getVersion());
         Topics.register(ops, bootstrap);
         Writing.register(ops, bootstrap);
+        Pump.register(ops, bootstrap);
         Reading.register(ops, bootstrap);
         Groups.register(ops, bootstrap);
         ops.put("admin_calls", call -> AdminTable.run(

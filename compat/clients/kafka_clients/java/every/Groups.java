@@ -16,6 +16,10 @@ import org.apache.kafka.common.TopicPartition;
 
 /** Members that stay, and groups as an administrator sees them. */
 final class Groups {
+    /** Arguments of a member that may be null -> the client's settings. */
+    private static final Map<String, String> MAY_BE_GIVEN = Map.of(
+        "instance", "group.instance.id", "reset", "auto.offset.reset", "rack", "client.rack", "client_id", "client.id");
+
     private final String bootstrap;
     private final Admin admin;
     private final Map<Integer, GroupMember> members = new ConcurrentHashMap<>();
@@ -30,6 +34,8 @@ final class Groups {
         Groups groups = new Groups(bootstrap);
         ops.put("member", groups::member);
         ops.put("leave", groups::leave);
+        ops.put("pause", call -> groups.hold(call, true));
+        ops.put("resume", call -> groups.hold(call, false));
         ops.put("groups", call -> groups.list());
         ops.put("group_state", groups::state);
         ops.put("group_offsets", groups::offsets);
@@ -48,14 +54,21 @@ final class Groups {
             "heartbeat.interval.ms", Bridge.text(call, "heartbeat"),
             "partition.assignment.strategy", "cooperative".equals(Bridge.text(call, "assignor"))
                 ? CooperativeStickyAssignor.class.getName() : RangeAssignor.class.getName()));
-        String instance = Bridge.text(call, "instance");
-        if (instance != null) {
-            settings.addAll(List.of("group.instance.id", instance));
-        }
+        MAY_BE_GIVEN.forEach((argument, setting) -> {
+            String given = Bridge.text(call, argument);
+            if (given != null) {
+                settings.addAll(List.of(setting, given));
+            }
+        });
         int number = serial.incrementAndGet();
         members.put(number, new GroupMember(
             number, Reading.consumer(bootstrap, settings.toArray(new String[0])), topics));
         return number;
+    }
+
+    private Object hold(JsonNode call, boolean on) throws Exception {
+        members.get(call.get("member").asInt()).hold(on);
+        return null;
     }
 
     private Object leave(JsonNode call) throws Exception {
