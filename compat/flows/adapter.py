@@ -285,6 +285,10 @@ class Adapter:
         """Reads several one-partition topics from the start; topic -> records."""
         return {topic: self.read(topic, count_each) for topic in topics}
 
+    def readable(self, records):
+        """What this client can show of records that others wrote, or None if it cannot read them at all."""
+        return records
+
     def producer(self, topic):
         """An open producer with `send(records)` (waits for the acknowledgement) and `close()`."""
         raise NotImplementedError

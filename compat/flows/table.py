@@ -29,6 +29,7 @@ CLIENTS = {
     "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
     "rdkafka": Client("Rust", "rdkafka"),
+    "rskafka": Client("Rust", "rskafka"),
     "kafka-tools": Client("Java", "kafka_tools"),
     "kafka-clients": Client("Java", "kafka_clients", "4.3"),
     "kafka-clients-3.9": Client("Java", "kafka_clients", "3.9", like="kafka-clients"),
@@ -160,6 +161,8 @@ _OTHER_PERF = "not a part of this client"
 _KAFKAJS_STATIC = "kafkajs has no static members"
 _KAFKA_PYTHON_OLD = "kafka-python 2.0.2 has no "
 _JAVA_INSTANCE = "the Java client takes an instance id of ASCII letters, digits, '.', '_' and '-' only"
+_NO_GROUPS = "rskafka has no consumer groups"
+_NO_IDEMPOTENCE = "rskafka has no idempotent producer"
 
 LACKS = {
     "kcat": {
@@ -202,6 +205,22 @@ LACKS = {
     },
     "rdkafka": {
         "log-dirs": "librdkafka has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "rskafka": {
+        "add-partitions": "rskafka has no CreatePartitions",
+        "topic-configs": "rskafka has no requests for settings",
+        **{f"{codec}-idempotent": _NO_IDEMPOTENCE for codec in CODECS},
+        "pump-restart": _NO_IDEMPOTENCE,
+        "pump-kill": _NO_IDEMPOTENCE,
+        "headers": "rskafka keeps headers in a map, so no name can be there twice",
+        "null-header": "rskafka can neither write nor read a header without a value; "
+                       "its interop row leaves out the clients that wrote one",
+        **{row: _NO_GROUPS for row in (
+            "group-eager", "group-cooperative", "group-admin", "delete-group", "commit-restart", "fenced",
+            "group-four", "static", "offset-reset", "paused", "group-name", "instance-id", "rack",
+        )},
+        "log-dirs": "rskafka has no DescribeLogDirs",
         "perf": _OTHER_PERF,
     },
     "kafkajs": {

@@ -344,6 +344,7 @@ INSTALLERS = {
     "aiokafka": (),
     "kafkajs": (node,),
     "rdkafka": (rust,),
+    "rskafka": (rust,),
     "kafka-tools": (kafka,),
     "kafka-clients": (kafka_clients("4.3"),),
     "kafka-clients-3.9": (kafka_clients("3.9"),),
@@ -358,7 +359,7 @@ def everything(clients, with_kafka_broker=False):
     """Installs what these clients need, side by side; raises the first failure."""
     steps = [python, words]
     for client in clients:
-        steps.extend(INSTALLERS[client])
+        steps.extend(step for step in INSTALLERS[client] if step not in steps)
     if with_kafka_broker and kafka not in steps:
         steps.append(kafka)
     failures = []

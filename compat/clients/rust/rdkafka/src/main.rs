@@ -1,7 +1,9 @@
 //! The rdkafka crate (librdkafka from Rust) behind the bridge.
 //!
-//! Owns: calls of topics, groups and places. Does not: produce (`write.rs`) or consume (`read.rs`).
+//! Owns: calls of topics, groups and places. Does not: produce (`write.rs`, `pump.rs`) or consume
+//! (`read.rs`).
 
+mod pump;
 mod read;
 mod write;
 
@@ -25,6 +27,8 @@ use serde_json::{Value, json};
 
 /// How long a call to the broker may take.
 const CALL: Duration = Duration::from_secs(55);
+/// How long a pump may take to have everything acknowledged.
+const PUMP: Duration = Duration::from_secs(110);
 
 /// The protocol's name of a code: `NonEmptyGroup` becomes `NON_EMPTY_GROUP`.
 fn name_of(code: RDKafkaErrorCode) -> String {
@@ -66,6 +70,7 @@ struct Helper {
     admin: AdminClient<DefaultClientContext>,
     reader: Mutex<BaseConsumer>,
     producers: write::Producers,
+    pumps: pump::Pumps,
     members: read::Members,
 }
 
@@ -75,6 +80,7 @@ impl Helper {
             admin: config().create()?,
             reader: Mutex::new(read::reader_config().create()?),
             producers: write::Producers::default(),
+            pumps: pump::Pumps::default(),
             members: read::Members::default(),
         })
     }
@@ -100,6 +106,9 @@ impl Helper {
             "open_producer" => self.producers.open(call),
             "send" => self.producers.send(call),
             "close_producer" => self.producers.close(call),
+            "open_pump" => self.pumps.open(call),
+            "pump_acknowledged" => self.pumps.acknowledged(call),
+            "stop_pump" => self.pumps.stop(call),
             "read" => read::read(&self.lock_reader(), call),
             "read_lines" => read::read_lines(&self.lock_reader(), call),
             "ends" => read::ends(&self.lock_reader(), call.text("topic")?),
@@ -109,8 +118,8 @@ impl Helper {
             "group_read" => read::group_read(call),
             "member" => self.members.open(call),
             "leave" => self.members.leave(call),
-            "pause_member" => self.members.pause(call, true),
-            "resume_member" => self.members.pause(call, false),
+            "pause" => self.members.pause(call, true),
+            "resume" => self.members.pause(call, false),
             _ => Err(Failure::new("NO_SUCH_CALL", op)),
         }
     }

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::{CALL, config, failed};
 
-fn producer_config() -> ClientConfig {
+/// What every producer is told.
+pub fn producer_config() -> ClientConfig {
     let mut config = config();
     config
         .set("linger.ms", "5")
@@ -25,7 +26,7 @@ fn producer_config() -> ClientConfig {
 }
 
 /// Hands a record to the client; waits while its queue is full.
-fn hand_over(
+pub fn hand_over(
     producer: &FutureProducer,
     topic: &str,
     partition: Option<i32>,
