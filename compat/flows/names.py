@@ -26,7 +26,7 @@ def _headers():
 def _round(ctx, row, written):
     topic = ctx.new_topic(row)
     ctx.adapter.produce(topic, written)
-    ctx.no_differences(row, row, records.compare(written, ctx.adapter.read(topic, len(written))))
+    ctx.no_differences(row, row, records.compare(ctx.adapter.readable(written), ctx.adapter.read(topic, len(written))))
 
 
 def _member_named(ctx, topic, written, row, group, **options):

@@ -218,7 +218,8 @@ LACKS = {
                        "its interop row leaves out the clients that wrote one",
         **{row: _NO_GROUPS for row in (
             "group-eager", "group-cooperative", "group-admin", "delete-group", "commit-restart", "fenced",
-            "group-four", "static", "offset-reset", "paused", "group-name", "instance-id", "rack",
+            "group-four", "static", "offset-reset", "paused", "group-name", "instance-id", "rack", "client-id",
+            "retention-cut", "delete-cut",
         )},
         "log-dirs": "rskafka has no DescribeLogDirs",
         "perf": _OTHER_PERF,

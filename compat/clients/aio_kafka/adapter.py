@@ -8,20 +8,22 @@ import threading
 import time
 
 import aiokafka
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from flows.adapter import (
-    CALL_SECONDS_MAX, HEARTBEAT_MS, SESSION_MS, Adapter, ClientError, PolledMember, wait_for,
+    CALL_SECONDS_MAX, HEARTBEAT_MS, PUMP_SECONDS_MAX, SESSION_MS, Adapter, ClientError, PolledMember, PutPump,
+    wait_for,
 )
+from flows.context import numbered
 from flows.records import Got
 
 LINES_CODEC = "lz4"
 LINES_PER_FLUSH = 20_000
 # The client's own names where they differ from the protocol's.
-NAMES = {"MESSAGE_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE"}
+NAMES = {"MESSAGE_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE", "INVALID_TOPIC": "INVALID_TOPIC_EXCEPTION"}
 
 
 def name_of(error):
@@ -104,6 +106,46 @@ class LiveProducer:
         self.loop.do(self.producer.stop())
 
 
+class AioKafkaPump(PutPump):
+    """One batch of a partition in flight: more aiokafka does not do."""
+
+    def __init__(self, loop, bootstrap, topic):
+        super().__init__()
+        self.loop = loop
+        self.topic = topic
+        self.futures = []
+        self.producer = loop.make(AIOKafkaProducer, bootstrap_servers=bootstrap, enable_idempotence=True,
+                                  max_batch_size=200, request_timeout_ms=PUMP_SECONDS_MAX * 1000)
+
+    def put(self, number):
+        record = numbered(number, 1)[0]
+        self.futures.append(self.loop.do(
+            self.producer.send(self.topic, record.value, record.key, partition=0), PUMP_SECONDS_MAX,
+        ))
+
+    async def _finish(self):
+        await self.producer.flush()
+        await asyncio.gather(*self.futures)
+        await self.producer.stop()
+
+    def finish(self):
+        self.loop.do(self._finish(), PUMP_SECONDS_MAX)
+
+
+class Listener(ConsumerRebalanceListener):
+    """Tells a member of rebalances, also of those that leave it what it had."""
+
+    def __init__(self, member):
+        self.member = member
+
+    def on_partitions_revoked(self, revoked):
+        """What is left shows in the next poll."""
+
+    def on_partitions_assigned(self, assigned):
+        """What it holds now."""
+        self.member.told({(place.topic, place.partition) for place in assigned})
+
+
 class AioKafkaMember(PolledMember):
     """A member on aiokafka; it commits by itself, at the latest when partitions are taken."""
 
@@ -115,7 +157,17 @@ class AioKafkaMember(PolledMember):
         self.consumer = None
 
     def open(self):
-        self.consumer = self.loop.make(AIOKafkaConsumer, *self.topics, **self.config)
+        self.consumer = self.loop.make(AIOKafkaConsumer, **self.config)
+        self.loop.do(self._subscribe())
+
+    async def _subscribe(self):
+        self.consumer.subscribe(self.topics, listener=Listener(self))
+
+    async def _hold(self, on):
+        (self.consumer.pause if on else self.consumer.resume)(*self.consumer.assignment())
+
+    def hold(self, on):
+        self.loop.do(self._hold(on))
 
     def poll(self):
         for records in self.loop.do(self.consumer.getmany(timeout_ms=100)).values():
@@ -195,6 +247,9 @@ class AioKafkaAdapter(Adapter):
 
     def producer(self, topic):
         return LiveProducer(self.loop, self.bootstrap, topic, 0, enable_idempotence=True)
+
+    def pump(self, topic):
+        return AioKafkaPump(self.loop, self.bootstrap, topic).begin()
 
     def _reader(self):
         if self.reader is None:
@@ -280,10 +335,12 @@ class AioKafkaAdapter(Adapter):
                 "session_timeout_ms": SESSION_MS, "heartbeat_interval_ms": HEARTBEAT_MS, "fetch_max_wait_ms": 100,
                 "partition_assignment_strategy": [RangePartitionAssignor], "enable_auto_commit": False, **more}
 
-    def member(self, group, topics, assignor=None, instance=None):
+    def member(self, group, topics, assignor=None, instance=None, reset="earliest", session_ms=SESSION_MS,
+               rack=None, client_id=None):
         config = self._group_config(
             group, group_instance_id=instance, enable_auto_commit=True, auto_commit_interval_ms=200,
-            max_partition_fetch_bytes=2 << 20,
+            max_partition_fetch_bytes=2 << 20, auto_offset_reset=reset, session_timeout_ms=session_ms,
+            client_rack=rack, **({"client_id": client_id} if client_id else {}),
         )
         return AioKafkaMember(self.loop, config, topics).begin()
 
