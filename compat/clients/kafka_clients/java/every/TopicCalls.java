@@ -42,7 +42,8 @@ import org.apache.kafka.common.utils.AppInfoParser;
 
 /** Calls about topics, their settings and their offsets that every version has. */
 final class TopicCalls {
-    private static final long BASE_MS = 1_700_000_000_000L;
+    /** Of the first record written; near, or retention would cut it off. */
+    private static final long BASE_MS = System.currentTimeMillis() - 60_000;
 
     private TopicCalls() {}
 
@@ -247,8 +248,8 @@ final class TopicCalls {
         AdminTable.equal("default", changed.isDefault(), false);
         AdminTable.equal("read-only", changed.isReadOnly(), false);
         AdminTable.equal("sensitive", changed.isSensitive(), false);
-        ConfigEntry kept = describe(admin, resource).get("retention.bytes");
-        AdminTable.equal("value", kept.value(), "-1");
+        ConfigEntry kept = describe(admin, resource).get("segment.index.bytes");
+        AdminTable.equal("value", kept.value(), "10485760");
         AdminTable.equal("source", kept.source(), ConfigEntry.ConfigSource.DEFAULT_CONFIG);
         AdminTable.equal("synonyms that were not asked for", changed.synonyms(), List.of());
         Config full = Failures.await(admin.describeConfigs(Set.of(resource),
