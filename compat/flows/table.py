@@ -37,6 +37,8 @@ CLIENTS = {
     "franz-go": Client("Go", "franz_go"),
     "sarama": Client("Go", "sarama"),
     "kafka-go": Client("Go", "kafka_go"),
+    "confluent-kafka-go": Client("Go", "confluent_go"),
+    "confluent-kafka-go-1.9": Client("Go", "confluent_go", "1.9"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -157,6 +159,7 @@ FLOW_OF = {row: flow for flow, rows in FLOWS.items() for row in rows}
 _KCAT_ADMIN = "kcat has no administration commands"
 _KAFKA_GO_IDEMPOTENT = "kafka-go has no idempotent producer"
 _KCAT_ENDS = "kcat ends itself when it loses its last broker while it writes"
+_CONFLUENT_GO_1_9 = "confluent-kafka-go 1.9 administers topics, settings and ACLs only"
 _OTHER_PERF = "not a part of this client"
 _KAFKAJS_STATIC = "kafkajs has no static members"
 _KAFKA_PYTHON_OLD = "kafka-python 2.0.2 has no "
@@ -250,6 +253,18 @@ LACKS = {
         "pump-restart": _KAFKA_GO_IDEMPOTENT,
         "pump-kill": _KAFKA_GO_IDEMPOTENT,
         "instance-id": "kafka-go's Reader and ConsumerGroup have no static members",
+        "perf": _OTHER_PERF,
+    },
+    "confluent-kafka-go": {
+        "log-dirs": "librdkafka has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "confluent-kafka-go-1.9": {
+        "group-admin": _CONFLUENT_GO_1_9,
+        "delete-group": _CONFLUENT_GO_1_9,
+        "delete-records": _CONFLUENT_GO_1_9,
+        "delete-cut": _CONFLUENT_GO_1_9,
+        "log-dirs": "librdkafka has no DescribeLogDirs",
         "perf": _OTHER_PERF,
     },
     "kafka-tools": {

@@ -290,7 +290,7 @@ def go_client(client, *folders, edit=None):
     """
     shared = CLIENTS / "go_bridge"
     sources = [path for folder in (CLIENTS / folder for folder in folders)
-               for path in sorted([*folder.glob("*.go"), *folder.glob("go.*")])]
+               for path in sorted({*folder.glob("*.go"), *folder.glob("go.*")})]
 
     def install(target):
         work = target / "helper-source"
@@ -352,6 +352,11 @@ INSTALLERS = {
     "franz-go": (go_client("franz-go", "franz_go"),),
     "sarama": (go_client("sarama", "sarama"),),
     "kafka-go": (go_client("kafka-go", "kafka_go"),),
+    "confluent-kafka-go": (go_client("confluent-kafka-go", "confluent_go"),),
+    "confluent-kafka-go-1.9": (
+        go_client("confluent-kafka-go-1.9", "confluent_go", "confluent_go_1_9",
+                  edit=("confluent-kafka-go/v2/", "confluent-kafka-go/")),
+    ),
 }
 
 

@@ -142,10 +142,11 @@ func (c *client) OpenProducer(options bridge.ProducerOptions) (bridge.Producer, 
 }
 
 func (c *client) producer(options bridge.ProducerOptions, more ...kgo.Opt) (*producer, error) {
-	more = append(more,
+	// What is given comes later, so that it counts.
+	more = append([]kgo.Opt{
 		kgo.ProducerBatchCompression(codecs[options.Codec]), kgo.ProducerBatchMaxBytes(bridge.BytesMax),
 		kgo.AllowAutoTopicCreation(),
-	)
+	}, more...)
 	if !options.Idempotent {
 		more = append(more, kgo.DisableIdempotentWrite())
 	}
@@ -185,6 +186,9 @@ func (p *producer) Close() error {
 	return nil
 }
 
+// pumpBatchBytes is room for bridge.PumpBatch records: kgo counts bytes only.
+const pumpBatchBytes = 180
+
 // pump is a producer that does not wait.
 type pump struct {
 	*producer
@@ -196,7 +200,7 @@ type pump struct {
 func (c *client) OpenPump(topic string) (bridge.Pump, error) {
 	zero := int32(0)
 	opened, err := c.producer(bridge.ProducerOptions{Topic: topic, Partition: &zero, Codec: "none", Idempotent: true},
-		kgo.MaxProduceRequestsInflightPerBroker(5), kgo.ProducerLinger(0))
+		kgo.MaxProduceRequestsInflightPerBroker(5), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(pumpBatchBytes))
 	if err != nil {
 		return nil, err
 	}

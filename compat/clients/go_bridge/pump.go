@@ -6,7 +6,13 @@ import (
 	"time"
 )
 
-const pumpInterval = 10 * time.Millisecond
+const (
+	// PumpBatch is how many records a pump may put into one batch, so that several requests are soon in flight.
+	PumpBatch = 2
+
+	pumpInterval = 20 * time.Millisecond
+	pumpBurst    = 6
+)
 
 // pumping hands records to a pump until it is stopped.
 type pumping struct {
@@ -40,11 +46,13 @@ func (p *pumping) run() {
 		case <-p.stopping:
 			return
 		case <-tick.C:
-			// As `numbered` of flows/context.py makes them.
-			p.err = p.pump.Put(Record{
-				Key: fmt.Appendf(nil, "key-%06d", p.sent), Value: fmt.Appendf(nil, "record number %06d", p.sent),
-			})
-			p.sent++
+			for n := 0; n < pumpBurst && p.err == nil; n++ {
+				// As `numbered` of flows/context.py makes them.
+				p.err = p.pump.Put(Record{
+					Key: fmt.Appendf(nil, "key-%06d", p.sent), Value: fmt.Appendf(nil, "record number %06d", p.sent),
+				})
+				p.sent++
+			}
 		}
 	}
 }

@@ -150,12 +150,25 @@ func (s *server) do(call *Call) (any, error) {
 
 	case "member":
 		return s.openMember(call)
-	case "pause", "resume", "leave":
+	case "pause", "resume":
 		member, err := held(s, s.members, call.Member)
 		if err != nil {
 			return nil, err
 		}
-		return nil, map[string]func() error{"pause": member.Pause, "resume": member.Resume, "leave": member.Close}[call.Op]()
+		if call.Op == "pause" {
+			return nil, member.Pause()
+		}
+		return nil, member.Resume()
+	case "leave":
+		s.open.Lock()
+		member := s.members[call.Member]
+		delete(s.members, call.Member)
+		s.open.Unlock()
+		if member == nil {
+			// It has left already.
+			return nil, nil
+		}
+		return nil, member.Close()
 	case "group_read":
 		return c.GroupRead(call.Group, call.Topic, call.Count)
 	case "groups":

@@ -95,9 +95,9 @@ type pump struct {
 
 func (c *client) OpenPump(topic string) (bridge.Pump, error) {
 	zero := int32(0)
-	writer, err := sarama.NewAsyncProducer(c.bootstrap, writing(bridge.ProducerOptions{
-		Topic: topic, Partition: &zero, Codec: "none", Idempotent: true,
-	}))
+	all := writing(bridge.ProducerOptions{Topic: topic, Partition: &zero, Codec: "none", Idempotent: true})
+	all.Producer.Flush.MaxMessages = bridge.PumpBatch
+	writer, err := sarama.NewAsyncProducer(c.bootstrap, all)
 	if err != nil {
 		return nil, err
 	}
