@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{compat, crash, tidy};
+use crate::{compat, crash, guide, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
-fmt, tidy, clippy, tests, differential tests, quickstart, real clients, kill -9 under load.
+fmt, tidy, clippy, tests, differential tests, quickstart, real clients, the guide's commands, kill -9 under load.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -46,6 +46,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     cargo(&["test", "--manifest-path", "compat/differential/Cargo.toml"])?;
     step("real clients");
     succeeded("compat", compat::run(&["--check".to_owned()])?)?;
+    step("guide");
+    succeeded("guide", guide::run(&[])?)?;
     step("kill -9");
     succeeded("crash", crash::run(&[])?)?;
     println!("== all passed after {} s", start.elapsed().as_secs());

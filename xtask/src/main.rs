@@ -5,6 +5,7 @@
 mod ci;
 mod compat;
 mod crash;
+mod guide;
 mod python;
 mod tidy;
 
@@ -33,6 +34,11 @@ const VERBS: &[Verb] = &[
         name: "crash",
         about: "kill the release binary under load and check that nothing acknowledged is lost",
         run: crash::run,
+    },
+    Verb {
+        name: "guide",
+        about: "the commands of docs/guide, run as a reader would",
+        run: guide::run,
     },
 ];
 

@@ -1,0 +1,1 @@
+"""Runs what the guide tells people to run: the pages' fenced blocks, one after the other."""
