@@ -28,10 +28,6 @@ impl<'a> Cursor<'a> {
         Some(*taken)
     }
 
-    pub(crate) fn int8(&mut self) -> Option<i8> {
-        self.array().map(i8::from_be_bytes)
-    }
-
     pub(crate) fn int16(&mut self) -> Option<i16> {
         self.array().map(i16::from_be_bytes)
     }

@@ -9,11 +9,12 @@
 //! One thread, one epoll. A fetch that finds nothing is parked until something is appended or its
 //! time is up.
 
+mod output;
 mod partition;
 mod serve;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::clock;
 use crate::input::{Filled, Input};
 use crate::poller::{Poller, Ready};
 
+use output::Output;
 use serve::{Answer, Store};
 
 /// The token of the listener; connections have lower ones.
@@ -59,8 +61,7 @@ struct Connection {
     stream: TcpStream,
     input: Input,
     /// Answers that are not written.
-    output: Vec<u8>,
-    written: usize,
+    output: Output,
     waits_for_room: bool,
     parked: Option<serve::Parked>,
 }
@@ -149,8 +150,7 @@ impl Floor {
             let connection = Connection {
                 stream,
                 input: Input::new(4 << 10),
-                output: Vec::new(),
-                written: 0,
+                output: Output::default(),
                 waits_for_room: false,
                 parked: None,
             };
@@ -243,23 +243,7 @@ impl Floor {
 
 impl Connection {
     fn flush(&mut self, token: usize, poller: &Poller) -> io::Result<()> {
-        let mut full = false;
-        while self.written < self.output.len() {
-            let unwritten = self.output.get(self.written..).unwrap_or_default();
-            match (&self.stream).write(unwritten) {
-                Ok(written) => self.written += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    full = true;
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !full {
-            self.output.clear();
-            self.written = 0;
-        }
+        let full = self.output.flush(&self.stream)?;
         if full != self.waits_for_room {
             self.waits_for_room = full;
             poller.want_write(&self.stream, token, full)?;

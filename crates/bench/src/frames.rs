@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use records::{BatchBuilder, Codec, Timestamp};
+use wire::messages::api_versions::ApiVersionsRequest;
 use wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 
-use crate::topics::{FETCH, encode};
+use crate::topics::{API_VERSIONS, FETCH, encode};
 use crate::workload::BatchShape;
 use crate::{BenchError, clock};
 
@@ -92,6 +93,11 @@ pub(crate) fn produce(
         }],
     };
     Ok(Rc::from(&encode(&request, PRODUCE, 0)?[..]))
+}
+
+/// A question for the API versions, in the one version that everybody serves.
+pub(crate) fn api_versions() -> Result<Frame, BenchError> {
+    Ok(Rc::from(&encode(&ApiVersionsRequest::default(), API_VERSIONS, 0)?[..]))
 }
 
 /// A fetch request whose offsets are set before each send.

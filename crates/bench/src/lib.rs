@@ -8,8 +8,6 @@
 //! It speaks the protocol and nothing else: the same bytes go to Apache Kafka, to Walser and to the
 //! floor. It starts no broker and measures no other process. No crate of ours uses it.
 
-#![allow(dead_code, reason = "of the modes that are still to come")]
-
 mod clock;
 mod cursor;
 pub mod floor;

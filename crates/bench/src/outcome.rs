@@ -175,7 +175,9 @@ impl fmt::Display for Outcome {
         if self.other_requests > 0 {
             writeln!(f, "others       {:.0}/s", per_second(self.other_requests))?;
         }
-        writeln!(f, "latency      {}", self.latency)?;
+        if self.latency.count > 0 {
+            writeln!(f, "latency      {}", self.latency)?;
+        }
         if let Some(latency) = &self.end_to_end {
             writeln!(f, "end to end   {latency}")?;
         }

@@ -58,11 +58,6 @@ impl Poller {
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(token as u64), flags)?)
     }
 
-    /// Forgets a socket that stays open.
-    pub(crate) fn remove(&self, socket: impl AsFd) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, socket)?)
-    }
-
     /// Waits for a socket, or until the monotonic clock shows `until`, and puts what is ready into
     /// `ready`.
     pub(crate) fn wait(

@@ -9,12 +9,17 @@
 //! closes or fails ends the run, unless the play let it go; latency counts for every request whose
 //! intended start lies in the counted time, also if its answer comes after.
 
+mod end_to_end;
+mod fetch;
+mod fetched;
+mod groups;
 mod link;
 mod produce;
+mod rounds;
 mod schedule;
 mod tally;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use crate::frames;
 use crate::outcome::{ACHIEVED_SHARE_MIN, BUSY_SHARE_MAX};
@@ -69,6 +74,10 @@ struct Desk {
     stopping: bool,
     /// Connections that have something to write.
     unsent: Vec<usize>,
+    /// Connections the epoll does not know yet.
+    fresh: Vec<usize>,
+    address: SocketAddr,
+    input_bytes: usize,
 }
 
 impl Desk {
@@ -81,6 +90,18 @@ impl Desk {
             link.send(sent, frame);
             self.in_flight += 1;
         }
+    }
+
+    /// Closes a connection and makes another in its place.
+    fn reconnect(&mut self, link: usize) -> Result<(), BenchError> {
+        let connecting = io("connecting");
+        let stream = TcpStream::connect(self.address).map_err(&connecting)?;
+        let new = Link::new(stream, self.input_bytes).map_err(&connecting)?;
+        if let Some(link) = self.links.get_mut(link) {
+            *link = new;
+        }
+        self.fresh.push(link);
+        Ok(())
     }
 }
 
@@ -99,12 +120,49 @@ pub(crate) fn run(
             let outcome = Engine::new(workload, address, workload.connections)?.run(play, mark)?;
             finish(workload, outcome, Some((&mut control, &before)))
         }
-        Mode::EndToEnd { .. }
-        | Mode::Fetch { .. }
-        | Mode::Idle
-        | Mode::Groups { .. }
-        | Mode::Churn => Err(BenchError::Workload("this mode is not built yet".to_owned())),
+        Mode::EndToEnd { consumers, .. } => {
+            let before = control.high_watermarks(&workload.topic, workload.partitions)?;
+            let play = end_to_end::EndToEnd::new(workload, consumers, &before)?;
+            let connections = workload.connections + consumers;
+            let outcome = Engine::new(workload, address, connections)?.run(play, mark)?;
+            finish(workload, outcome, Some((&mut control, &before)))
+        }
+        Mode::Fetch { window, response_bytes } => {
+            let starts = control.log_starts(&workload.topic, workload.partitions)?;
+            let play = fetch::Fetch::new(workload, window, response_bytes, &starts)?;
+            let engine = Engine::new(workload, address, workload.connections)?;
+            let mut outcome = finish(workload, engine.run(play, mark)?, None)?;
+            if workload.verify {
+                outcome.verified = Some(sample(workload, &mut control)?);
+            }
+            Ok(outcome)
+        }
+        Mode::Idle => {
+            let engine = Engine::new(workload, address, workload.connections)?;
+            finish(workload, engine.run(rounds::Idle, mark)?, None)
+        }
+        Mode::Churn => {
+            let engine = Engine::new(workload, address, workload.connections)?;
+            finish(workload, engine.run(rounds::Churn::new()?, mark)?, None)
+        }
+        Mode::Groups { groups, members, .. } => {
+            groups::find_coordinator(&mut control)?;
+            let play = groups::Groups::new(workload, groups, members)?;
+            let engine = Engine::new(workload, address, groups * members)?;
+            finish(workload, engine.run(play, mark)?, None)
+        }
     }
+}
+
+/// Reads back the first batches of some partitions.
+fn sample(workload: &Workload, control: &mut Control) -> Result<Verified, BenchError> {
+    let starts = control.log_starts(&workload.topic, workload.partitions)?;
+    let mut verified = Verified::default();
+    let step = starts.len().div_ceil(SAMPLES).max(1);
+    for (partition, start) in (0..workload.partitions).zip(starts).step_by(step) {
+        verified.batches_read_back += control.read_back(&workload.topic, partition, start)?;
+    }
+    Ok(verified)
 }
 
 /// Verifies what can be verified, and refuses what must not be used.
@@ -187,14 +245,25 @@ impl<'a> Engine<'a> {
         connections: u32,
     ) -> Result<Self, BenchError> {
         let poller = Poller::new().map_err(io("epoll"))?;
+        let input_bytes = workload.input_bytes();
         let mut links = Vec::new();
         for token in 0..connections as usize {
-            let link = Link::connect(address, workload.input_bytes()).map_err(io("connecting"))?;
+            // One after the other and with an answer, so that no backlog overflows.
+            let stream = Control::connect(address)?.greet()?;
+            let link = Link::new(stream, input_bytes).map_err(io("connecting"))?;
             poller.add(link.stream(), token).map_err(io("epoll"))?;
             links.push(link);
         }
-        let tally = Tally::new(workload.partitions);
-        let desk = Desk { links, tally, in_flight: 0, stopping: false, unsent: Vec::new() };
+        let desk = Desk {
+            links,
+            tally: Tally::new(workload.partitions),
+            in_flight: 0,
+            stopping: false,
+            unsent: Vec::new(),
+            fresh: Vec::new(),
+            address,
+            input_bytes,
+        };
         Ok(Engine { workload, poller, desk })
     }
 
@@ -259,6 +328,11 @@ impl<'a> Engine<'a> {
     }
 
     fn flush(&mut self) -> Result<(), BenchError> {
+        while let Some(token) = self.desk.fresh.pop() {
+            if let Some(link) = self.desk.links.get(token) {
+                self.poller.add(link.stream(), token).map_err(io("epoll"))?;
+            }
+        }
         while let Some(token) = self.desk.unsent.pop() {
             let Some(link) = self.desk.links.get_mut(token) else { continue };
             let change = link.flush().map_err(io("sending a request"))?;

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
+use wire::messages::api_versions::ApiVersionsRequest;
 use wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use wire::messages::delete_topics::DeleteTopicsRequest;
 use wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
@@ -24,6 +25,7 @@ const CREATE_TOPICS: i16 = 4;
 const DELETE_TOPICS: i16 = 3;
 const LIST_OFFSETS: i16 = 3;
 pub(crate) const FETCH: i16 = 11;
+pub(crate) const API_VERSIONS: i16 = 0;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
@@ -49,6 +51,13 @@ impl Control {
             })
             .map_err(|source| BenchError::Io { doing: doing(), source })?;
         Ok(Control { stream, correlation_id: 0 })
+    }
+
+    /// Asks for the API versions, as every client does first, and gives the socket.
+    pub(crate) fn greet(mut self) -> Result<TcpStream, BenchError> {
+        let response = self.exchange(&ApiVersionsRequest::default(), API_VERSIONS)?;
+        good(response.error_code, || "ApiVersions".to_owned())?;
+        Ok(self.stream)
     }
 
     /// Creates a topic with one replica of each partition.

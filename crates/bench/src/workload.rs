@@ -70,9 +70,10 @@ pub enum Mode {
         /// Connections that each read everything.
         consumers: u32,
     },
-    /// Reads what is in the topic over `connections`, connection `c` partition `c % partitions`,
-    /// from its start to its high watermark and then again from its start. Cold or hot is up to
-    /// whoever filled the topic.
+    /// Reads what is in the topic over `connections`, each with `window` readers; reader `r` of all
+    /// reads partition `r % partitions` from its start to its high watermark, one request after the
+    /// other, and then again from its start. Every partition that is read must hold records. Cold or
+    /// hot is up to whoever filled the topic.
     Fetch {
         /// Requests in flight on each connection.
         window: u32,

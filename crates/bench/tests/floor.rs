@@ -63,10 +63,20 @@ fn closed(window: u32) -> Mode {
     Mode::Produce { arrivals: Arrivals::Closed { window }, partitions_per_request: 1 }
 }
 
+/// Runs it, for longer where a busy machine answered nothing at all in the time.
 fn good(workload: &Workload, floor: &Running) -> Outcome {
-    match walser_bench::run(workload, floor.address) {
-        Ok(outcome) => outcome,
-        Err(error) => panic!("{workload:?}: {error}"),
+    let mut workload = workload.clone();
+    loop {
+        match walser_bench::run(&workload, floor.address) {
+            Ok(outcome) => return outcome,
+            Err(BenchError::Refused { reasons, .. })
+                if reasons == ["nothing was answered in the counted time"]
+                    && workload.seconds < 30.0 =>
+            {
+                workload.seconds *= 4.0;
+            }
+            Err(error) => panic!("{workload:?}: {error}"),
+        }
     }
 }
 
@@ -177,4 +187,82 @@ fn an_outcome_written_as_json_is_the_same_when_read() {
     assert_eq!(read.latency.histogram, outcome.latency.histogram);
     assert_eq!((read.requests, read.bytes), (outcome.requests, outcome.bytes));
     assert_eq!(read.verified, outcome.verified);
+}
+
+#[test]
+fn every_batch_arrives_at_every_consumer() {
+    let floor = Running::start("end-to-end");
+    for (arrivals, consumers, connections) in
+        [(Arrivals::Constant { rate: 500.0 }, 1, 1), (Arrivals::Closed { window: 2 }, 3, 4)]
+    {
+        let workload = Workload { connections, ..short(Mode::EndToEnd { arrivals, consumers }) };
+        let outcome = good(&workload, &floor);
+        let end_to_end = outcome.end_to_end.unwrap();
+        assert_eq!(end_to_end.count, outcome.latency.count * u64::from(consumers));
+        assert!(outcome.other_requests > 0 && outcome.fetched_bytes > 0);
+        assert!(outcome.verified.unwrap().batches_read_back > 0);
+    }
+}
+
+#[test]
+fn a_second_writer_spoils_an_end_to_end_run() {
+    let floor = Running::start("end-to-end-writer");
+    let arrivals = Arrivals::Closed { window: 1 };
+    let workload = short(Mode::EndToEnd { arrivals, consumers: 1 });
+    let seen = AtomicBool::new(false);
+    let found = walser_bench::run_marked(&workload, floor.address, &mut |_| {
+        if !seen.swap(true, Ordering::Relaxed) {
+            good(&Workload { verify: false, ..short(closed(1)) }, &floor);
+        }
+    });
+    let Err(error) = found else { panic!("it must be refused") };
+    assert!(matches!(error, BenchError::Protocol(_)), "{error}");
+}
+
+#[test]
+fn what_is_fetched_round_and_round_is_counted_by_batches() {
+    let floor = Running::start("fetch");
+    let batch = BatchShape { records: 16, value_bytes: 1000 };
+    good(&Workload { batch, ..short(closed(5)) }, &floor);
+    for (window, connections, response_bytes) in [(1, 1, 64 << 10), (3, 4, 1 << 20), (1, 2, 100)] {
+        let mode = Mode::Fetch { window, response_bytes };
+        let outcome = good(&Workload { batch, connections, ..short(mode) }, &floor);
+        assert!(outcome.requests > 0 && outcome.batches >= outcome.requests, "{outcome}");
+        assert_eq!(outcome.records, outcome.batches * 16);
+        assert!(outcome.verified.unwrap().batches_read_back > 0);
+    }
+}
+
+#[test]
+fn an_empty_topic_cannot_be_fetched() {
+    let floor = Running::start("fetch-empty");
+    let found = reasons(&short(Mode::Fetch { window: 1, response_bytes: 1000 }), &floor);
+    assert!(found.contains("nothing to read"), "{found}");
+}
+
+#[test]
+fn connections_may_do_nothing_or_come_and_go() {
+    let floor = Running::start("rounds");
+    let idle = good(&Workload { connections: 200, ..short(Mode::Idle) }, &floor);
+    assert_eq!(idle.requests, 0);
+    let churn = good(&Workload { connections: 3, ..short(Mode::Churn) }, &floor);
+    assert!(churn.requests > 0 && churn.latency.count > 0, "{churn}");
+}
+
+#[test]
+fn groups_form_and_commit_at_their_rate() {
+    let floor = Running::start("groups");
+    let mode = Mode::Groups { groups: 20, members: 3, interval_ms: 100 };
+    let outcome = good(&short(mode), &floor);
+    assert_eq!(outcome.target_rate, Some(600.0));
+    assert!(outcome.latency.count > 150, "every commit of the counted time: {outcome}");
+}
+
+#[test]
+fn a_commit_that_failed_refuses_the_run() {
+    const ILLEGAL_GENERATION: i16 = 22;
+    let floor =
+        Running::start_changed("groups-error", |floor| floor.failing_with(ILLEGAL_GENERATION, 5));
+    let found = reasons(&short(Mode::Groups { groups: 2, members: 2, interval_ms: 10 }), &floor);
+    assert!(found.contains("ILLEGAL_GENERATION"), "{found}");
 }

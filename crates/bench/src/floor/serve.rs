@@ -14,6 +14,9 @@ use wire::messages::delete_topics::{
     DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse,
 };
 use wire::messages::fetch::FetchRequest;
+use wire::messages::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use wire::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use wire::messages::join_group::{JoinGroupRequest, JoinGroupResponse};
 use wire::messages::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
@@ -21,9 +24,15 @@ use wire::messages::metadata::{
     MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
 };
-use wire::{ApiKey, ErrorCode, Message, Response, frame};
+use wire::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+};
+use wire::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+use wire::{ApiKey, ErrorCode, Message, Response, Str, frame};
 
 use super::FloorOptions;
+use super::output::Output;
 use super::partition::Partition;
 use crate::clock;
 use crate::cursor::Cursor;
@@ -40,8 +49,10 @@ pub(super) struct Store {
     file_bytes_max: u64,
     address: SocketAddr,
     topics: HashMap<Vec<u8>, Vec<Partition>>,
-    /// A fault for tests: this error instead of an append, after so many good ones.
+    /// A fault for tests: this error instead of an append or a commit, after so many good ones.
     fault: Option<(i16, u64)>,
+    /// Members that have joined a group.
+    members: u64,
 }
 
 /// What became of a request.
@@ -72,6 +83,7 @@ impl Store {
             address,
             topics: HashMap::new(),
             fault: None,
+            members: 0,
         })
     }
 
@@ -80,7 +92,7 @@ impl Store {
     }
 
     /// Answers a request; `None` if it is not one that the floor knows.
-    pub(super) fn answer(&mut self, request: &mut [u8], out: &mut Vec<u8>) -> Option<Answer> {
+    pub(super) fn answer(&mut self, request: &mut [u8], out: &mut Output) -> Option<Answer> {
         let mut head = Cursor::new(request);
         let (key, version, correlation_id) = (head.int16()?, head.int16()?, head.int32()?);
         if key == ApiKey::Produce.number() && version == PRODUCE {
@@ -88,7 +100,7 @@ impl Store {
         }
         let mut bytes = Bytes::copy_from_slice(request);
         let header = frame::decode_request_header(&mut bytes).ok()?;
-        let at = out.len();
+        let at = out.at();
         match header.api_key {
             ApiKey::Fetch if version == FETCH => {
                 let request = FetchRequest::decode_exact(bytes, version).ok()?;
@@ -122,21 +134,36 @@ impl Store {
                 let request = ListOffsetsRequest::decode_exact(bytes, version).ok()?;
                 put(out, version, correlation_id, &self.list_offsets(&request))?;
             }
+            ApiKey::FindCoordinator => {
+                FindCoordinatorRequest::decode_exact(bytes, version).ok()?;
+                put(out, version, correlation_id, &self.find_coordinator())?;
+            }
+            ApiKey::JoinGroup => {
+                let request = JoinGroupRequest::decode_exact(bytes, version).ok()?;
+                put(out, version, correlation_id, &self.join_group(&request))?;
+            }
+            ApiKey::SyncGroup => {
+                SyncGroupRequest::decode_exact(bytes, version).ok()?;
+                put(out, version, correlation_id, &SyncGroupResponse::default())?;
+            }
+            ApiKey::Heartbeat => {
+                HeartbeatRequest::decode_exact(bytes, version).ok()?;
+                put(out, version, correlation_id, &HeartbeatResponse::default())?;
+            }
+            ApiKey::OffsetCommit => {
+                let request = OffsetCommitRequest::decode_exact(bytes, version).ok()?;
+                put(out, version, correlation_id, &offset_commit(&request, &mut self.fault))?;
+            }
             _ => return None,
         }
-        (out.len() > at).then_some(Answer::Done)
+        (out.at() > at).then_some(Answer::Done)
     }
 
     /// Appends the batches of a produce request out of the buffer they were received in.
-    fn produce(
-        &mut self,
-        request: &mut [u8],
-        correlation_id: i32,
-        out: &mut Vec<u8>,
-    ) -> Option<()> {
-        let frame_at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&correlation_id.to_be_bytes());
+    fn produce(&mut self, request: &mut [u8], correlation_id: i32, out: &mut Output) -> Option<()> {
+        let frame_at = out.at();
+        out.put(&[0; 4]);
+        out.put(&correlation_id.to_be_bytes());
         let mut at = HEADER_LEN;
         // Where in the request each thing lies is kept, not the slice: batches are patched in place.
         fn read<'a, T>(
@@ -154,14 +181,14 @@ impl Store {
         let _acks = read(request, &mut at, Cursor::int16)?;
         let _timeout = read(request, &mut at, Cursor::int32)?;
         let topics = read(request, &mut at, Cursor::int32)?;
-        out.extend_from_slice(&topics.to_be_bytes());
+        out.put(&topics.to_be_bytes());
         for _ in 0..topics {
             let name = read(request, &mut at, Cursor::text)?;
-            out.extend_from_slice(&u16::try_from(name.len()).ok()?.to_be_bytes());
-            out.extend_from_slice(name);
+            out.put(&u16::try_from(name.len()).ok()?.to_be_bytes());
+            out.put(name);
             let mut topic = self.topics.get_mut(name);
             let count = read(request, &mut at, Cursor::int32)?;
-            out.extend_from_slice(&count.to_be_bytes());
+            out.put(&count.to_be_bytes());
             for _ in 0..count {
                 let index = read(request, &mut at, Cursor::int32)?;
                 let len = read(request, &mut at, Cursor::count)?;
@@ -175,18 +202,18 @@ impl Store {
                     Ok(base_offset) => (0, base_offset),
                     Err(code) => (code, -1),
                 };
-                out.extend_from_slice(&index.to_be_bytes());
-                out.extend_from_slice(&error.to_be_bytes());
-                out.extend_from_slice(&base_offset.to_be_bytes());
+                out.put(&index.to_be_bytes());
+                out.put(&error.to_be_bytes());
+                out.put(&base_offset.to_be_bytes());
                 // No append time, log start 0, no record errors, no message.
-                out.extend_from_slice(&(-1_i64).to_be_bytes());
-                out.extend_from_slice(&0_i64.to_be_bytes());
-                out.extend_from_slice(&0_i32.to_be_bytes());
-                out.extend_from_slice(&(-1_i16).to_be_bytes());
+                out.put(&(-1_i64).to_be_bytes());
+                out.put(&0_i64.to_be_bytes());
+                out.put(&0_i32.to_be_bytes());
+                out.put(&(-1_i16).to_be_bytes());
             }
         }
         // Not throttled.
-        out.extend_from_slice(&0_i32.to_be_bytes());
+        out.put(&0_i32.to_be_bytes());
         put_len(out, frame_at)
     }
 
@@ -207,18 +234,18 @@ impl Store {
     }
 
     /// Answers a fetch with what there is.
-    pub(super) fn finish(&self, fetch: &Parked, out: &mut Vec<u8>) {
-        let frame_at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&fetch.correlation_id.to_be_bytes());
+    pub(super) fn finish(&self, fetch: &Parked, out: &mut Output) {
+        let frame_at = out.at();
+        out.put(&[0; 4]);
+        out.put(&fetch.correlation_id.to_be_bytes());
         // Not throttled, no error, no session.
-        out.extend_from_slice(&[0; 4 + 2 + 4]);
+        out.put(&[0; 4 + 2 + 4]);
         put_count(out, fetch.request.topics.len());
         let mut left = u64::try_from(fetch.request.max_bytes).unwrap_or(0);
         for topic in &fetch.request.topics {
             let name = topic.topic.as_str().as_bytes();
-            out.extend_from_slice(&u16::try_from(name.len()).unwrap_or(0).to_be_bytes());
-            out.extend_from_slice(name);
+            out.put(&u16::try_from(name.len()).unwrap_or(0).to_be_bytes());
+            out.put(name);
             put_count(out, topic.partitions.len());
             let partitions = self.topics.get(name);
             for asked in &topic.partitions {
@@ -236,32 +263,27 @@ impl Store {
                         (code, end, start)
                     }
                 };
-                out.extend_from_slice(&asked.partition.to_be_bytes());
-                out.extend_from_slice(&code.number().to_be_bytes());
-                out.extend_from_slice(&end.to_be_bytes());
-                out.extend_from_slice(&end.to_be_bytes());
-                out.extend_from_slice(&start.to_be_bytes());
+                out.put(&asked.partition.to_be_bytes());
+                out.put(&code.number().to_be_bytes());
+                out.put(&end.to_be_bytes());
+                out.put(&end.to_be_bytes());
+                out.put(&start.to_be_bytes());
                 // No aborted transactions, no better replica.
-                out.extend_from_slice(&0_i32.to_be_bytes());
-                out.extend_from_slice(&(-1_i32).to_be_bytes());
-                let len_at = out.len();
-                out.extend_from_slice(&[0; 4]);
+                out.put(&0_i32.to_be_bytes());
+                out.put(&(-1_i32).to_be_bytes());
+                let len_at = out.at();
+                out.put(&[0; 4]);
+                let mut len = 0;
                 if let Some(found) = partition
                     && code.is_ok()
                     && asked.fetch_offset < end
                     && left > 0
                 {
                     let limit = u64::try_from(asked.partition_max_bytes).unwrap_or(0).min(left);
-                    if found.read(asked.fetch_offset, limit, out).is_err() {
-                        out.truncate(len_at + 4);
-                    }
+                    len = found.read(asked.fetch_offset, limit, out);
                 }
-                let len = out.len() - len_at - 4;
                 left = left.saturating_sub(len as u64);
-                let len = i32::try_from(len).unwrap_or(0).to_be_bytes();
-                if let Some(place) = out.get_mut(len_at..len_at + 4) {
-                    place.copy_from_slice(&len);
-                }
+                out.set(len_at, i32::try_from(len).unwrap_or(0));
             }
         }
         let _ = put_len(out, frame_at);
@@ -344,6 +366,28 @@ impl Store {
         ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
     }
 
+    fn find_coordinator(&self) -> FindCoordinatorResponse {
+        FindCoordinatorResponse {
+            node_id: 1,
+            host: self.address.ip().to_string().into(),
+            port: i32::from(self.address.port()),
+            ..FindCoordinatorResponse::default()
+        }
+    }
+
+    /// Everybody leads a group of one, in the first generation.
+    fn join_group(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
+        self.members += 1;
+        let member_id = Str::from(format!("member-{}", self.members));
+        JoinGroupResponse {
+            generation_id: 1,
+            protocol_name: request.protocols.first().map(|protocol| protocol.name.clone()),
+            leader: member_id.clone(),
+            member_id,
+            ..JoinGroupResponse::default()
+        }
+    }
+
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
         let names: Vec<Vec<u8>> = match &request.topics {
             None => self.topics.keys().cloned().collect(),
@@ -396,12 +440,7 @@ fn append(
     fault: &mut Option<(i16, u64)>,
 ) -> Result<i64, i16> {
     let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition.number())?;
-    if let Some((code, good)) = fault {
-        match good.checked_sub(1) {
-            Some(left) => *good = left,
-            None => return Err(*code),
-        }
-    }
+    planted(fault)?;
     let records = {
         let corrupt = ErrorCode::CorruptMessage.number();
         let found = records::Batch::parse(batch).map_err(|_| corrupt)?;
@@ -418,6 +457,37 @@ fn append(
     }
 }
 
+/// Takes note of nothing: a commit is a record as any other, and what a record costs is known.
+fn offset_commit(
+    request: &OffsetCommitRequest,
+    fault: &mut Option<(i16, u64)>,
+) -> OffsetCommitResponse {
+    let mut code = || planted(fault).err().unwrap_or(0);
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
+            partition_index: partition.partition_index,
+            error_code: code(),
+        });
+        OffsetCommitResponseTopic {
+            name: topic.name.clone(),
+            partitions: partitions.collect(),
+            ..OffsetCommitResponseTopic::default()
+        }
+    });
+    OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
+}
+
+/// The planted error, once it is its turn.
+fn planted(fault: &mut Option<(i16, u64)>) -> Result<(), i16> {
+    if let Some((code, good)) = fault {
+        match good.checked_sub(1) {
+            Some(left) => *good = left,
+            None => return Err(*code),
+        }
+    }
+    Ok(())
+}
+
 fn api_versions(known: bool) -> ApiVersionsResponse {
     let served = [
         (ApiKey::Produce, PRODUCE, PRODUCE),
@@ -427,6 +497,11 @@ fn api_versions(known: bool) -> ApiVersionsResponse {
         (ApiKey::ApiVersions, 0, 4),
         (ApiKey::CreateTopics, 2, 6),
         (ApiKey::DeleteTopics, 1, 5),
+        (ApiKey::FindCoordinator, 1, 3),
+        (ApiKey::JoinGroup, 2, 3),
+        (ApiKey::SyncGroup, 1, 3),
+        (ApiKey::Heartbeat, 1, 3),
+        (ApiKey::OffsetCommit, 2, 7),
     ];
     let code = if known { ErrorCode::None } else { ErrorCode::UnsupportedVersion };
     ApiVersionsResponse {
@@ -444,23 +519,23 @@ fn api_versions(known: bool) -> ApiVersionsResponse {
 }
 
 fn put<R: Response>(
-    out: &mut Vec<u8>,
+    out: &mut Output,
     version: i16,
     correlation_id: i32,
     response: &R,
 ) -> Option<()> {
     let encoded = frame::encode_response(version, correlation_id, response).ok()?;
-    out.extend_from_slice(&encoded.to_bytes()?);
+    out.put(&encoded.to_bytes()?);
     Some(())
 }
 
-fn put_count(out: &mut Vec<u8>, count: usize) {
-    out.extend_from_slice(&i32::try_from(count).unwrap_or(0).to_be_bytes());
+fn put_count(out: &mut Output, count: usize) {
+    out.put(&i32::try_from(count).unwrap_or(0).to_be_bytes());
 }
 
 /// Writes the length of the frame that begins at `at`.
-fn put_len(out: &mut [u8], at: usize) -> Option<()> {
-    let len = i32::try_from(out.len().checked_sub(at + 4)?).ok()?;
-    out.get_mut(at..at + 4)?.copy_from_slice(&len.to_be_bytes());
+fn put_len(out: &mut Output, at: usize) -> Option<()> {
+    let len = out.at().checked_sub(at + 4)? + out.file_bytes_since(at);
+    out.set(at, i32::try_from(len).ok()?);
     Some(())
 }

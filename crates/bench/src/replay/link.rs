@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use crate::BenchError;
 use crate::frames::{CORRELATION_AT, Frame, HEAD_LEN};
@@ -42,8 +42,8 @@ struct Unsent {
 }
 
 impl Link {
-    pub(super) fn connect(address: SocketAddr, input_bytes: usize) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+    /// Takes over a connected socket.
+    pub(super) fn new(stream: TcpStream, input_bytes: usize) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         Ok(Link {
@@ -131,8 +131,9 @@ impl Link {
         }
     }
 
+    /// Unless the connection is another by now, and has an input of its own.
     pub(super) fn put_back(&mut self, input: Input) {
-        self.input = Some(input);
+        self.input.get_or_insert(input);
     }
 
     /// Matches a reply with the oldest request; gives that and the bytes after the correlation id.

@@ -20,11 +20,16 @@ pub(super) struct Produce {
     next_lane: usize,
     records: u64,
     bytes: u64,
+    /// By partition: intended starts of all its batches, if someone asks for them.
+    starts: Option<Vec<Vec<u64>>>,
+    outstanding: u64,
 }
 
 #[derive(Debug)]
 struct Lane {
     frames: Vec<Frame>,
+    /// The first partition of each frame.
+    partitions: Vec<u32>,
     next: usize,
 }
 
@@ -43,10 +48,11 @@ impl Produce {
         let mut built: BTreeMap<Vec<u32>, Frame> = BTreeMap::new();
         let mut lanes = Vec::new();
         for connection in 0..workload.connections {
-            let mut lane = Lane { frames: Vec::new(), next: 0 };
+            let mut lane = Lane { frames: Vec::new(), partitions: Vec::new(), next: 0 };
             for set in
                 partition_sets(connection, workload.connections, workload.partitions, per_request)
             {
+                lane.partitions.extend(set.first());
                 let frame = match built.get(&set) {
                     Some(frame) => frame.clone(),
                     None => {
@@ -69,20 +75,64 @@ impl Produce {
             next_lane: 0,
             records: u64::from(workload.batch.records),
             bytes: batch.len() as u64,
+            starts: None,
+            outstanding: 0,
         })
     }
 
+    /// Keeps the intended start of every batch; for requests of one partition.
+    pub(super) fn noting_starts(mut self, partitions: u32) -> Self {
+        self.starts = Some(vec![Vec::new(); partitions as usize]);
+        self
+    }
+
+    /// The intended start of a partition's batch of this number, counted from 0.
+    pub(super) fn start_of(&self, partition: usize, number: usize) -> Option<u64> {
+        self.starts.as_ref()?.get(partition)?.get(number).copied()
+    }
+
+    /// Requests without a reply.
+    pub(super) fn outstanding(&self) -> u64 {
+        self.outstanding
+    }
+
     fn send(&mut self, link: usize, intended: u64, desk: &mut Desk) {
-        if let Some(lane) = self.lanes.get_mut(link) {
-            if let Some(frame) = lane.frames.get(lane.next) {
-                desk.send(Sent { link, intended, tag: 0 }, frame.clone());
-            }
-            lane.next = (lane.next + 1) % lane.frames.len().max(1);
+        let Some(lane) = self.lanes.get_mut(link) else { return };
+        if let Some(frame) = lane.frames.get(lane.next) {
+            desk.send(Sent { link, intended, tag: 0 }, frame.clone());
+            self.outstanding += 1;
         }
+        if let Some(starts) = &mut self.starts
+            && let Some(partition) = lane.partitions.get(lane.next)
+            && let Some(starts) = starts.get_mut(*partition as usize)
+        {
+            starts.push(intended);
+        }
+        lane.next = (lane.next + 1) % lane.frames.len().max(1);
+    }
+
+    /// Reads a reply, calls `each` with every batch that it acknowledges, and sends the next request
+    /// of a closed window.
+    pub(super) fn answered(
+        &mut self,
+        sent: Sent,
+        body: &[u8],
+        now: u64,
+        desk: &mut Desk,
+        each: impl FnMut(&Acked),
+    ) -> Result<(), BenchError> {
+        self.outstanding -= 1;
+        desk.tally.request(sent.intended, now);
+        self.count(body, desk, each)
+            .ok_or_else(|| BenchError::Protocol("a produce reply was cut short".to_owned()))?;
+        if self.schedule.is_none() && !desk.stopping {
+            self.send(sent.link, now, desk);
+        }
+        Ok(())
     }
 
     /// Counts the batches of a reply, or their errors.
-    fn count(&self, body: &[u8], desk: &mut Desk) -> Option<()> {
+    fn count(&self, body: &[u8], desk: &mut Desk, mut each: impl FnMut(&Acked)) -> Option<()> {
         let mut body = Cursor::new(body);
         for _ in 0..body.count()? {
             body.text()?;
@@ -90,6 +140,7 @@ impl Produce {
                 let acked = acked_batch(&mut body)?;
                 if acked.error_code == 0 {
                     desk.tally.acked(acked.partition, self.records, self.bytes);
+                    each(&acked);
                 } else {
                     desk.tally.error(acked.error_code);
                 }
@@ -131,7 +182,11 @@ impl Play for Produce {
         if desk.stopping {
             return Ok(());
         }
+        let first = !std::mem::replace(&mut self.begun, true);
         if let Some(mut schedule) = self.schedule.take() {
+            if first {
+                schedule.restart(now);
+            }
             while let Some(due) = schedule.take(now) {
                 desk.tally.lag(now - due);
                 let link = self.next_lane;
@@ -139,8 +194,7 @@ impl Play for Produce {
                 self.send(link, due, desk);
             }
             self.schedule = Some(schedule);
-        } else if !self.begun {
-            self.begun = true;
+        } else if first {
             for link in 0..self.lanes.len() {
                 for _ in 0..self.window {
                     self.send(link, now, desk);
@@ -157,13 +211,7 @@ impl Play for Produce {
         now: u64,
         desk: &mut Desk,
     ) -> Result<(), BenchError> {
-        desk.tally.request(sent.intended, now);
-        self.count(body, desk)
-            .ok_or_else(|| BenchError::Protocol("a produce reply was cut short".to_owned()))?;
-        if self.schedule.is_none() && !desk.stopping {
-            self.send(sent.link, now, desk);
-        }
-        Ok(())
+        self.answered(sent, body, now, desk, |_| {})
     }
 }
 

@@ -31,6 +31,11 @@ impl Schedule {
         self.next
     }
 
+    /// Begins anew at this time; what was due before is forgotten.
+    pub(super) fn restart(&mut self, at: u64) {
+        self.next = at;
+    }
+
     /// The next one's time, if it has come.
     #[expect(
         clippy::cast_possible_truncation,
