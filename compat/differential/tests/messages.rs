@@ -23,6 +23,20 @@ const NOT_THEIRS: &[(&str, i16)] = &[
     ("WriteTxnMarkersResponse", 2),
     ("DescribeLogDirsRequest", 5),
     ("DescribeLogDirsResponse", 5),
+    ("BrokerHeartbeatRequest", 2),
+    ("BrokerHeartbeatResponse", 2),
+    ("ShareFetchRequest", 2),
+    ("ShareFetchResponse", 2),
+    ("ShareAcknowledgeRequest", 2),
+    ("ShareAcknowledgeResponse", 2),
+    ("AddRaftVoterRequest", 1),
+    ("AddRaftVoterResponse", 1),
+    ("WriteShareGroupStateRequest", 1),
+    ("WriteShareGroupStateResponse", 1),
+    ("ReadShareGroupStateSummaryRequest", 1),
+    ("ReadShareGroupStateSummaryResponse", 1),
+    ("DescribeShareGroupOffsetsRequest", 1),
+    ("DescribeShareGroupOffsetsResponse", 1),
 ];
 
 /// What one run over a pair of messages found.
@@ -82,12 +96,18 @@ where
 #[test]
 fn every_message_is_the_same_to_both() {
     let mut outcome = Outcome { not_theirs: Vec::new(), faults: Vec::new() };
+    // They have no streams groups at all.
+    macro_rules! pair {
+        (StreamsGroupHeartbeat, $request:ident, $response:ident) => {};
+        (StreamsGroupDescribe, $request:ident, $response:ident) => {};
+        ($api:ident, $request:ident, $response:ident) => {
+            compare::<ours::$request, theirs::$request>(&mut outcome);
+            compare::<ours::$response, theirs::$response>(&mut outcome);
+        };
+    }
     macro_rules! each {
         ($($module:ident, $api:ident, $request:ident, $response:ident;)*) => {
-            $(
-                compare::<ours::$request, theirs::$request>(&mut outcome);
-                compare::<ours::$response, theirs::$response>(&mut outcome);
-            )*
+            $(pair!($api, $request, $response);)*
         };
     }
     wire::for_each_api!(each);

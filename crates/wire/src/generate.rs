@@ -71,6 +71,14 @@ macro_rules! numbers {
 
 numbers!(i8 i16 u16 i32 u32 i64);
 
+/// Never NaN, which is not equal to itself.
+impl Generate for f64 {
+    fn generate(dice: &mut Dice, version: Version) -> Self {
+        let number = f64::from(i32::generate(dice, version));
+        if dice.below(2) == 0 { number / 1000.0 } else { number }
+    }
+}
+
 impl Generate for bool {
     fn generate(dice: &mut Dice, _version: Version) -> Self {
         dice.below(2) == 0

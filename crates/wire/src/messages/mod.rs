@@ -1,8 +1,11 @@
-//! One file per API: its request, its response, and the structs they are made of.
+//! One file per API: its request, its response, and the structs they are made of. All stable
+//! versions of Kafka 4.3 are here, also of APIs that no broker of ours serves.
 //!
 //! Field names are the schema's in snake case; the comment at the head of each file says what
 //! each version added, and comments on fields stand where the name does not say it all. Values
-//! are raw: what `-1` or an error number means is the front end's business.
+//! are raw: what `-1` or an error number means is the front end's business. Structs have the
+//! schema's names too; where a request and its response have two structs of one name, `Request` or
+//! `Response` stands before it.
 //!
 //! `Default` gives the schema's defaults. One thing differs from them: a field that may be null in
 //! all versions that carry it defaults to `None`.
@@ -11,15 +14,13 @@
 
 #![expect(missing_docs, reason = "names are the schema's; comments stand where they say more")]
 
-use crate::{ApiKey, Message as _};
-
 pub mod consumer_protocol;
 
 #[cfg(test)]
 mod tests;
 
-/// Calls a macro with the list of all APIs that have structs here, one
-/// `module, Api, Request, Response;` each, by rising key.
+/// Calls a macro with the list of all APIs, one `module, Api, Request, Response;` each, by rising
+/// key.
 #[macro_export]
 macro_rules! for_each_api {
     ($callback:path) => {
@@ -73,12 +74,83 @@ macro_rules! for_each_api {
             elect_leaders, ElectLeaders, ElectLeadersRequest, ElectLeadersResponse;
             incremental_alter_configs, IncrementalAlterConfigs,
                 IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            alter_partition_reassignments, AlterPartitionReassignments,
+                AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+            list_partition_reassignments, ListPartitionReassignments,
+                ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
             offset_delete, OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse;
+            describe_client_quotas, DescribeClientQuotas,
+                DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+            alter_client_quotas, AlterClientQuotas,
+                AlterClientQuotasRequest, AlterClientQuotasResponse;
+            describe_user_scram_credentials, DescribeUserScramCredentials,
+                DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
+            alter_user_scram_credentials, AlterUserScramCredentials,
+                AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse;
+            vote, Vote, VoteRequest, VoteResponse;
+            begin_quorum_epoch, BeginQuorumEpoch, BeginQuorumEpochRequest, BeginQuorumEpochResponse;
+            end_quorum_epoch, EndQuorumEpoch, EndQuorumEpochRequest, EndQuorumEpochResponse;
+            describe_quorum, DescribeQuorum, DescribeQuorumRequest, DescribeQuorumResponse;
+            alter_partition, AlterPartition, AlterPartitionRequest, AlterPartitionResponse;
+            update_features, UpdateFeatures, UpdateFeaturesRequest, UpdateFeaturesResponse;
+            envelope, Envelope, EnvelopeRequest, EnvelopeResponse;
+            fetch_snapshot, FetchSnapshot, FetchSnapshotRequest, FetchSnapshotResponse;
             describe_cluster, DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
             describe_producers, DescribeProducers,
                 DescribeProducersRequest, DescribeProducersResponse;
+            broker_registration, BrokerRegistration,
+                BrokerRegistrationRequest, BrokerRegistrationResponse;
+            broker_heartbeat, BrokerHeartbeat, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
+            unregister_broker, UnregisterBroker, UnregisterBrokerRequest, UnregisterBrokerResponse;
+            describe_transactions, DescribeTransactions,
+                DescribeTransactionsRequest, DescribeTransactionsResponse;
+            list_transactions, ListTransactions, ListTransactionsRequest, ListTransactionsResponse;
+            allocate_producer_ids, AllocateProducerIds,
+                AllocateProducerIdsRequest, AllocateProducerIdsResponse;
+            consumer_group_heartbeat, ConsumerGroupHeartbeat,
+                ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+            consumer_group_describe, ConsumerGroupDescribe,
+                ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+            controller_registration, ControllerRegistration,
+                ControllerRegistrationRequest, ControllerRegistrationResponse;
+            get_telemetry_subscriptions, GetTelemetrySubscriptions,
+                GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
+            push_telemetry, PushTelemetry, PushTelemetryRequest, PushTelemetryResponse;
+            assign_replicas_to_dirs, AssignReplicasToDirs,
+                AssignReplicasToDirsRequest, AssignReplicasToDirsResponse;
+            list_config_resources, ListConfigResources,
+                ListConfigResourcesRequest, ListConfigResourcesResponse;
             describe_topic_partitions, DescribeTopicPartitions,
                 DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+            share_group_heartbeat, ShareGroupHeartbeat,
+                ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse;
+            share_group_describe, ShareGroupDescribe,
+                ShareGroupDescribeRequest, ShareGroupDescribeResponse;
+            share_fetch, ShareFetch, ShareFetchRequest, ShareFetchResponse;
+            share_acknowledge, ShareAcknowledge, ShareAcknowledgeRequest, ShareAcknowledgeResponse;
+            add_raft_voter, AddRaftVoter, AddRaftVoterRequest, AddRaftVoterResponse;
+            remove_raft_voter, RemoveRaftVoter, RemoveRaftVoterRequest, RemoveRaftVoterResponse;
+            update_raft_voter, UpdateRaftVoter, UpdateRaftVoterRequest, UpdateRaftVoterResponse;
+            initialize_share_group_state, InitializeShareGroupState,
+                InitializeShareGroupStateRequest, InitializeShareGroupStateResponse;
+            read_share_group_state, ReadShareGroupState,
+                ReadShareGroupStateRequest, ReadShareGroupStateResponse;
+            write_share_group_state, WriteShareGroupState,
+                WriteShareGroupStateRequest, WriteShareGroupStateResponse;
+            delete_share_group_state, DeleteShareGroupState,
+                DeleteShareGroupStateRequest, DeleteShareGroupStateResponse;
+            read_share_group_state_summary, ReadShareGroupStateSummary,
+                ReadShareGroupStateSummaryRequest, ReadShareGroupStateSummaryResponse;
+            streams_group_heartbeat, StreamsGroupHeartbeat,
+                StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse;
+            streams_group_describe, StreamsGroupDescribe,
+                StreamsGroupDescribeRequest, StreamsGroupDescribeResponse;
+            describe_share_group_offsets, DescribeShareGroupOffsets,
+                DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse;
+            alter_share_group_offsets, AlterShareGroupOffsets,
+                AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse;
+            delete_share_group_offsets, DeleteShareGroupOffsets,
+                DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse;
         }
     };
 }
@@ -89,35 +161,9 @@ macro_rules! declare {
             pub mod $module;
             pub use $module::{$request, $response};
         )*
-
-        /// The APIs that have structs here, by rising key.
-        pub const APIS: &[ApiInfo] = &[
-            $(ApiInfo {
-                key: ApiKey::$api,
-                min: *$request::VERSIONS.start(),
-                max: *$request::VERSIONS.end(),
-                flexible_since: $request::FLEXIBLE_SINCE,
-            },)*
-        ];
     };
 }
 
 for_each_api!(declare);
 
 pub use consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
-
-/// Versions of an API that have structs here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiInfo {
-    pub key: ApiKey,
-    pub min: i16,
-    /// Inclusive.
-    pub max: i16,
-    /// First flexible version, if there is one.
-    pub flexible_since: Option<i16>,
-}
-
-/// The versions of an API that have structs here; `None` if it has none.
-pub fn api_info(key: ApiKey) -> Option<&'static ApiInfo> {
-    APIS.iter().find(|api| api.key == key)
-}
