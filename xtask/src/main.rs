@@ -2,6 +2,7 @@
 //!
 //! One module a verb; a verb is listed in [`VERBS`] and nowhere else. Does not parse a verb's own arguments.
 
+mod bench;
 mod ci;
 mod compat;
 mod crash;
@@ -29,6 +30,11 @@ const VERBS: &[Verb] = &[
         name: "compat",
         about: "real clients against the release binary; writes docs/compatibility.md",
         run: compat::run,
+    },
+    Verb {
+        name: "bench",
+        about: "broker CPU, latency and memory beside Apache Kafka; writes docs/benchmarks",
+        run: bench::run,
     },
     Verb {
         name: "crash",

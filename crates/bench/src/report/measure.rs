@@ -1,0 +1,514 @@
+//! Runs scenarios: starts a program, warms it, puts load on it, and reads what it used meanwhile.
+//!
+//! One program runs at a time. Programs take turns (Kafka, Walser, floor, Kafka, Walser, floor …);
+//! in its turn a program runs all scenarios that share a kind of storage, so that a JVM is warmed
+//! once a turn. Every run is saved when it ends. A run with an error in any reply is no result: the
+//! scenario is reported as failed and the rest goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use walser_bench::{Arrivals, BatchShape, BenchError, Latency, Mark, Mode, Outcome, Workload};
+
+use crate::machine::{self, Machine, now, pause};
+use crate::peers::{Kind, Peer, Prepared, Programs};
+use crate::results::{Measured, Results, Run};
+use crate::scenarios::{PARTITIONS, Place, Scenario, TOPIC, Work};
+use crate::storage::Storage;
+use crate::talk::{Frame, Talk};
+use crate::usage::{self, CpuClock, CpuTime, Footprint};
+
+/// What a run of the benchmark is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) repeats: u32,
+    pub(crate) seconds: f64,
+    /// Of a broker before its first scenario, beside the lead of every run.
+    pub(crate) warm_up_seconds: f64,
+    /// Share of the machine that must be idle before a turn begins.
+    pub(crate) idle_share: f64,
+    pub(crate) idle_wait: Duration,
+    /// Largest size of the tmpfs.
+    pub(crate) memory_gib: u64,
+    pub(crate) scratch: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) kinds: Vec<Kind>,
+}
+
+/// Scenarios that a program runs in one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// One long-lived process with its logs there.
+    Served(Place),
+    /// Each scenario starts its own processes.
+    Fresh,
+}
+
+/// A benchmark under way.
+#[derive(Debug)]
+pub(crate) struct Session {
+    programs: Programs,
+    options: Options,
+    machine: Machine,
+    results: Results,
+    /// Scenarios whose earlier runs have been dropped.
+    begun: BTreeSet<&'static str>,
+    pub(crate) failures: Vec<String>,
+    done: usize,
+    planned: usize,
+}
+
+/// What was used while the generator counted.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    cpu: CpuTime,
+    footprint: Footprint,
+}
+
+impl Session {
+    /// Begins with what earlier runs have left in `results`.
+    pub(crate) fn new(programs: Programs, options: Options, results: Results) -> Result<Session> {
+        let scratch = Storage::on_disk(&options.scratch.join("probe"))?;
+        let machine = machine::describe(scratch.path())?;
+        Ok(Session {
+            programs,
+            options,
+            machine,
+            results,
+            begun: BTreeSet::new(),
+            failures: Vec::new(),
+            done: 0,
+            planned: 0,
+        })
+    }
+
+    /// The results so far.
+    pub(crate) fn into_results(self) -> Results {
+        self.results
+    }
+
+    /// Runs these scenarios, all repeats.
+    pub(crate) fn run(&mut self, scenarios: &[Scenario]) -> Result<()> {
+        let kinds = self.options.kinds.clone();
+        let repeats = usize::try_from(self.options.repeats)?;
+        self.planned = scenarios
+            .iter()
+            .map(|scenario| {
+                repeats * kinds.iter().filter(|kind| scenario.programs.contains(kind)).count()
+            })
+            .sum();
+        for turn in [Turn::Served(Place::Memory), Turn::Served(Place::Disk), Turn::Fresh] {
+            let of_turn: Vec<&Scenario> =
+                scenarios.iter().filter(|scenario| turn_of(scenario) == turn).collect();
+            for repeat in 1..=self.options.repeats {
+                for kind in &kinds {
+                    let of_kind: Vec<&Scenario> = of_turn
+                        .iter()
+                        .copied()
+                        .filter(|scenario| scenario.programs.contains(kind))
+                        .collect();
+                    if of_kind.is_empty() {
+                        continue;
+                    }
+                    if let Err(error) = self.turn(turn, *kind, repeat, &of_kind) {
+                        self.failed(&format!("{kind}, repeat {repeat}: {error:#}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, turn: Turn, kind: Kind, repeat: u32, scenarios: &[&Scenario]) -> Result<()> {
+        machine::wait_until_idle(self.options.idle_share, self.options.idle_wait)?;
+        let Turn::Served(place) = turn else {
+            for scenario in scenarios {
+                let storage = self.storage(scenario.place)?;
+                let load = machine::load_average()?;
+                let figures = match &scenario.work {
+                    Work::Memory { connections, load } => {
+                        self.memory(kind, &storage, *connections, load)
+                    }
+                    Work::Start => self.start(kind, &storage),
+                    Work::Load { .. } => bail!("{} needs a process that lives on", scenario.name),
+                };
+                self.keep(
+                    scenario,
+                    &storage,
+                    kind,
+                    repeat,
+                    load,
+                    figures.map(|figures| (figures, false)),
+                )?;
+            }
+            return Ok(());
+        };
+        let storage = self.storage(place)?;
+        let mut peer = Peer::start(&self.programs, kind, &storage.path().join("broker"), &[])?;
+        self.warm(&peer)?;
+        for scenario in scenarios {
+            let Work::Load { workload, fill } = &scenario.work else { continue };
+            peer.alive()?;
+            if kind == Kind::Floor {
+                // It never forgets a topic's files; a new one begins with none and starts at once.
+                peer.stop()?;
+                peer = Peer::start(&self.programs, kind, &storage.path().join(scenario.name), &[])?;
+            }
+            let load = machine::load_average()?;
+            let measured = self.load(&peer, scenario, workload, fill.as_ref());
+            self.keep(scenario, &storage, kind, repeat, load, measured)?;
+            self.wait_for_room(&storage)?;
+        }
+        peer.stop()
+    }
+
+    fn storage(&self, place: Place) -> Result<Storage> {
+        let folder = self.options.scratch.join("logs");
+        match place {
+            Place::Memory => Storage::in_memory(&folder, self.options.memory_gib),
+            Place::Disk => Storage::on_disk(&folder),
+        }
+    }
+
+    /// Work of several kinds, so that a JVM has compiled what it will run.
+    fn warm(&self, peer: &Peer) -> Result<()> {
+        if self.options.warm_up_seconds <= 0.0 {
+            return Ok(());
+        }
+        // What is not a JVM only has to touch its memory once.
+        let whole = match peer.kind {
+            Kind::Kafka => self.options.warm_up_seconds,
+            Kind::Walser | Kind::Floor => self.options.warm_up_seconds / 10.0,
+        };
+        eprintln!("{}: warming for {whole:.0} s", peer.kind);
+        create(peer, false)?;
+        let base = Workload {
+            topic: TOPIC.to_owned(),
+            partitions: PARTITIONS,
+            warm_up_seconds: 0.0,
+            verify: false,
+            ..Workload::default()
+        };
+        let produce = |records, share: f64| Workload {
+            batch: BatchShape { records, value_bytes: 1000 },
+            seconds: (whole * share).max(0.3),
+            ..base.clone()
+        };
+        let end_to_end = Workload {
+            mode: Mode::EndToEnd { arrivals: Arrivals::Constant { rate: 2_000.0 }, consumers: 2 },
+            ..produce(1, 0.3)
+        };
+        for workload in [produce(1, 0.3), produce(16, 0.3), produce(1000, 0.1), end_to_end] {
+            generate(&workload, peer)?;
+        }
+        delete(peer)?;
+        peer.pin()
+    }
+
+    /// One scenario of a broker that serves.
+    fn load(
+        &self,
+        peer: &Peer,
+        scenario: &Scenario,
+        workload: &Workload,
+        fill: Option<&Workload>,
+    ) -> Result<(BTreeMap<String, f64>, bool)> {
+        create(peer, scenario.synced)?;
+        if let Some(fill) = fill {
+            generate(fill, peer).context("while the topic was filled")?;
+        }
+        let seconds = self.options.seconds.min(scenario.seconds_max);
+        let workload =
+            Workload { seconds, warm_up_seconds: (seconds / 3.0).min(1.0), ..workload.clone() };
+        peer.pin()?;
+        let measured = generate(&workload, peer);
+        delete(peer)?;
+        let (outcome, used) = measured?;
+        let mut figures = figures(&outcome, &used);
+        add_footprint(&mut figures, "", &used.footprint);
+        Ok((figures, outcome.generator.was_limit))
+    }
+
+    /// Idle, with connections, and under load: one process, in this order.
+    fn memory(
+        &self,
+        kind: Kind,
+        storage: &Storage,
+        connections: u32,
+        load: &Workload,
+    ) -> Result<BTreeMap<String, f64>> {
+        let peer = Peer::start(&self.programs, kind, &storage.path().join("broker"), &[])?;
+        pause(Duration::from_secs_f64(self.options.seconds.max(2.0)));
+        let mut figures = BTreeMap::new();
+        add_footprint(&mut figures, "idle_", &usage::footprint(peer.pid())?);
+        let cpu = CpuClock::read(peer.pid())?;
+        let seconds = self.options.seconds;
+        pause(Duration::from_secs_f64(seconds));
+        let idle = CpuClock::read(peer.pid())?.since(&cpu);
+        figures.insert("idle_core_share".to_owned(), idle.seconds / seconds);
+
+        create(&peer, false)?;
+        let open = Workload {
+            mode: Mode::Idle,
+            topic: TOPIC.to_owned(),
+            partitions: PARTITIONS,
+            connections,
+            warm_up_seconds: 1.0,
+            seconds: 2.0,
+            verify: false,
+            ..Workload::default()
+        };
+        let (_, used) = generate(&open, &peer).context("with idle connections")?;
+        add_footprint(&mut figures, "connections_", &used.footprint);
+        let load = Workload { warm_up_seconds: 1.0, seconds, ..load.clone() };
+        let (_, used) = generate(&load, &peer).context("under load")?;
+        add_footprint(&mut figures, "load_", &used.footprint);
+        peer.stop()?;
+        Ok(figures)
+    }
+
+    /// From the start of the process to its first acknowledgement, on a folder that holds a topic.
+    fn start(&self, kind: Kind, storage: &Storage) -> Result<BTreeMap<String, f64>> {
+        let folder = storage.path().join("broker");
+        let frame = Frame::produce(TOPIC, 1, 1, 1000)?;
+        let first = Peer::start(&self.programs, kind, &folder, &[])?;
+        let mut talk = Talk::connect(first.address)?;
+        talk.create_topic(TOPIC, 1, &[])?;
+        acknowledged(&mut talk, &frame)?;
+        drop(talk);
+        first.stop()?;
+        let prepared = Prepared::new(&self.programs, kind, &folder, &[])?;
+        machine::wait_until_idle(self.options.idle_share, self.options.idle_wait)?;
+        let began = now();
+        let mut peer = prepared.spawn()?;
+        // Not pinned: a user's start has all cores, and so have both brokers here.
+        peer.ready()?;
+        let listening = began.elapsed();
+        let mut talk = Talk::connect(peer.address)?;
+        acknowledged(&mut talk, &frame)?;
+        let first_ack = began.elapsed();
+        peer.stop()?;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        Ok(BTreeMap::from([
+            ("listening_ms".to_owned(), ms(listening)),
+            ("first_ack_ms".to_owned(), ms(first_ack)),
+        ]))
+    }
+
+    /// Waits until deleted topics have left the disk: a broker may delete in the background.
+    fn wait_for_room(&self, storage: &Storage) -> Result<()> {
+        if storage.kind()? != "tmpfs" {
+            return Ok(());
+        }
+        let enough = (self.options.memory_gib << 30) / 10 * 8;
+        let began = now();
+        while storage.free_bytes()? < enough {
+            if began.elapsed() > Duration::from_secs(90) {
+                bail!("a deleted topic still fills the tmpfs after 90 s");
+            }
+            pause(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Records a run, or why there is none.
+    fn keep(
+        &mut self,
+        scenario: &Scenario,
+        storage: &Storage,
+        kind: Kind,
+        repeat: u32,
+        load: [f64; 3],
+        measured: Result<(BTreeMap<String, f64>, bool)>,
+    ) -> Result<()> {
+        self.done += 1;
+        let progress = format!("[{:>3}/{}]", self.done, self.planned);
+        let (figures, generator_bound) = match measured {
+            Ok(measured) => measured,
+            Err(error) => {
+                self.failed(&format!("{kind}, {}, repeat {repeat}: {error:#}", scenario.name));
+                return Ok(());
+            }
+        };
+        let mut line = String::new();
+        for shown in scenario.shown {
+            if let Some(value) = figures.get(shown.figure) {
+                let value = crate::plot::short(value * shown.scale);
+                line.push_str(&format!("  {} {value} {}", shown.label, shown.unit));
+            }
+        }
+        let bound = if generator_bound { "  (generator-bound)" } else { "" };
+        eprintln!("{progress} {:<13} {kind:<7} load {:.2} {line}{bound}", scenario.name, load[0]);
+        let fresh = || -> Result<Measured> {
+            Ok(Measured {
+                at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+                machine: self.machine.clone(),
+                storage: storage.kind()?,
+                seconds: self.options.seconds.min(scenario.seconds_max),
+                runs: Vec::new(),
+            })
+        };
+        if self.begun.insert(scenario.name) {
+            self.results.scenarios.insert(scenario.name.to_owned(), fresh()?);
+        }
+        let measured = self.results.scenarios.get_mut(scenario.name).context("just put there")?;
+        measured.runs.push(Run { program: kind, repeat, load, generator_bound, figures });
+        self.results.save(&self.options.output)
+    }
+
+    fn failed(&mut self, what: &str) {
+        eprintln!("    FAILED {what}");
+        self.failures.push(what.to_owned());
+    }
+}
+
+fn turn_of(scenario: &Scenario) -> Turn {
+    match scenario.work {
+        Work::Load { .. } => Turn::Served(scenario.place),
+        Work::Memory { .. } | Work::Start => Turn::Fresh,
+    }
+}
+
+/// Creates the scenarios' topic.
+fn create(peer: &Peer, synced: bool) -> Result<()> {
+    let settings: &[(&str, &str)] = match (peer.kind, synced) {
+        (Kind::Floor, _) => &[],
+        // A deleted topic leaves the tmpfs at once and not in a minute. No record is affected.
+        (Kind::Kafka, false) => &[("file.delete.delay.ms", "0")],
+        (Kind::Kafka, true) => &[("file.delete.delay.ms", "0"), ("flush.messages", "1")],
+        (Kind::Walser, false) => &[("file.delete.delay.ms", "0"), ("durability", "relaxed")],
+        (Kind::Walser, true) => &[("file.delete.delay.ms", "0")],
+    };
+    let mut talk = Talk::connect(peer.address)?;
+    let partitions = i32::try_from(PARTITIONS)?;
+    // Kafka answers when the controller knows the topic, a little before its partitions are led, and
+    // for a moment after a deletion still has the old one.
+    let began = now();
+    loop {
+        match talk.create_topic(TOPIC, partitions, settings) {
+            Ok(()) => break,
+            Err(error) if began.elapsed() > Duration::from_secs(20) => return Err(error),
+            Err(_) => pause(Duration::from_millis(50)),
+        }
+    }
+    acknowledged(&mut talk, &Frame::produce(TOPIC, partitions, 1, 10)?)
+}
+
+fn delete(peer: &Peer) -> Result<()> {
+    Talk::connect(peer.address)?.delete_topic(TOPIC)
+}
+
+/// Sends until it is acknowledged: a broker that has just started does not lead its partitions yet.
+fn acknowledged(talk: &mut Talk, frame: &Frame) -> Result<()> {
+    let began = now();
+    loop {
+        match talk.send(frame) {
+            Ok(_) => return Ok(()),
+            Err(error) if began.elapsed() > Duration::from_secs(30) => return Err(error),
+            Err(_) => pause(Duration::from_millis(1)),
+        }
+    }
+}
+
+/// Runs the generator on its own core and reads the broker's clocks at its marks.
+fn generate(workload: &Workload, peer: &Peer) -> Result<(Outcome, Used)> {
+    let (pid, address): (u32, SocketAddr) = (peer.pid(), peer.address);
+    std::thread::scope(|scope| {
+        let generator = scope.spawn(move || -> Result<(Outcome, Used)> {
+            machine::pin_this_thread(machine::GENERATOR_CORE)?;
+            let mut clocks: [Option<Result<CpuClock>>; 2] = [None, None];
+            let mut footprint = None;
+            let outcome = walser_bench::run_marked(workload, address, &mut |mark| match mark {
+                Mark::Start => clocks[0] = Some(CpuClock::read(pid)),
+                Mark::End => {
+                    clocks[1] = Some(CpuClock::read(pid));
+                    footprint = Some(usage::footprint(pid));
+                }
+            });
+            let outcome = outcome.map_err(refused)?;
+            let [Some(from), Some(to)] = clocks else { bail!("the generator gave no marks") };
+            let cpu = to?.since(&from?);
+            let footprint = footprint.context("the generator gave no end mark")??;
+            Ok((outcome, Used { cpu, footprint }))
+        });
+        generator.join().map_err(|_| anyhow!("the generator panicked"))?
+    })
+}
+
+/// What a refused run says, with the errors that were counted.
+fn refused(error: BenchError) -> anyhow::Error {
+    match &error {
+        BenchError::Refused { outcome, .. } if !outcome.errors.is_empty() => {
+            anyhow!("{error} ({:?})", outcome.errors)
+        }
+        BenchError::Refused { .. }
+        | BenchError::Workload(_)
+        | BenchError::Io { .. }
+        | BenchError::Protocol(_) => error.into(),
+    }
+}
+
+/// All that can be worked out from a run, by name. What was not counted has no figure.
+#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^53")]
+fn figures(outcome: &Outcome, used: &Used) -> BTreeMap<String, f64> {
+    let mut figures = BTreeMap::new();
+    let mut put = |name: &str, value: f64| {
+        if value.is_finite() {
+            figures.insert(name.to_owned(), value);
+        }
+    };
+    let (cpu, seconds) = (used.cpu.seconds, outcome.seconds);
+    let per = |amount: f64| if amount > 0.0 { cpu / amount } else { f64::NAN };
+    let rate = |count: u64| if count > 0 { count as f64 / seconds } else { f64::NAN };
+    put("seconds", seconds);
+    put("requests", outcome.requests as f64);
+    put("other_requests", outcome.other_requests as f64);
+    put("batches", outcome.batches as f64);
+    put("records", outcome.records as f64);
+    put("bytes", outcome.bytes as f64);
+    put("delivered_bytes", outcome.fetched_bytes as f64);
+    put("cpu_seconds", cpu);
+    put("user_share", used.cpu.user_share);
+    put("core_share", cpu / seconds);
+    put("cpu_us_per_request", per(outcome.requests as f64) * 1e6);
+    put("cpu_us_per_batch", per(outcome.batches as f64) * 1e6);
+    put("cpu_s_per_gb", per(outcome.bytes as f64) * 1e9);
+    put("cpu_s_per_gb_delivered", per(outcome.fetched_bytes as f64) * 1e9);
+    put(
+        "records_per_cpu_second",
+        if outcome.records > 0 { 1.0 / per(outcome.records as f64) } else { f64::NAN },
+    );
+    put("requests_per_second", rate(outcome.requests));
+    put("records_per_second", rate(outcome.records));
+    put("mb_per_second", rate(outcome.bytes) / 1e6);
+    put("generator_share", outcome.generator.busy_share);
+    put("generator_lag_us", outcome.generator.lag_us_max);
+    let mut latency = |of: &str, latency: &Latency| {
+        if latency.count > 0 {
+            put(&format!("{of}_p50_us"), latency.p50_us);
+            put(&format!("{of}_p90_us"), latency.p90_us);
+            put(&format!("{of}_p99_us"), latency.p99_us);
+            put(&format!("{of}_p999_us"), latency.p999_us);
+            put(&format!("{of}_max_us"), latency.max_us);
+        }
+    };
+    latency("ack", &outcome.latency);
+    if let Some(end_to_end) = &outcome.end_to_end {
+        latency("e2e", end_to_end);
+    }
+    if let Some(target) = outcome.target_rate {
+        put("target_per_second", target);
+    }
+    figures
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of threads and files are small")]
+fn add_footprint(figures: &mut BTreeMap<String, f64>, prefix: &str, footprint: &Footprint) {
+    figures.insert(format!("{prefix}rss_mb"), footprint.rss_mb);
+    figures.insert(format!("{prefix}pss_mb"), footprint.pss_mb);
+    figures.insert(format!("{prefix}threads"), footprint.threads as f64);
+    figures.insert(format!("{prefix}descriptors"), footprint.descriptors as f64);
+}
