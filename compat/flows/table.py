@@ -240,6 +240,7 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "sarama": {
+        "instance-id": "sarama takes an instance id of ASCII letters, digits, '.', '_' and '-' only",
         "perf": _OTHER_PERF,
     },
     "kafka-go": {

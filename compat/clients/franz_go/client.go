@@ -186,8 +186,8 @@ func (p *producer) Close() error {
 	return nil
 }
 
-// pumpBatchBytes is room for bridge.PumpBatch records: kgo counts bytes only.
-const pumpBatchBytes = 180
+// pumpBatchBytes is the least that kgo allows.
+const pumpBatchBytes = 512
 
 // pump is a producer that does not wait.
 type pump struct {
@@ -200,7 +200,7 @@ type pump struct {
 func (c *client) OpenPump(topic string) (bridge.Pump, error) {
 	zero := int32(0)
 	opened, err := c.producer(bridge.ProducerOptions{Topic: topic, Partition: &zero, Codec: "none", Idempotent: true},
-		kgo.MaxProduceRequestsInflightPerBroker(5), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(pumpBatchBytes))
+		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(pumpBatchBytes))
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ const (
 	// PumpBatch is how many records a pump may put into one batch, so that several requests are soon in flight.
 	PumpBatch = 2
 
-	pumpInterval = 20 * time.Millisecond
-	pumpBurst    = 6
+	pumpInterval = 100 * time.Millisecond
+	pumpBurst    = 30
 )
 
 // pumping hands records to a pump until it is stopped.

@@ -199,6 +199,17 @@ func (m *member) run(ctx context.Context) {
 func (m *member) partition(ctx context.Context, generation *kafka.Generation, topic string, from kafka.PartitionAssignment) {
 	reader := m.client.reader(topic, from.ID, m.dialer)
 	defer func() { reader.Close() }()
+	reset := kafka.FirstOffset
+	if m.options.Latest {
+		reset = kafka.LastOffset
+	}
+	if from.Offset >= 0 {
+		// A Reader goes on at the first offset from one before it; where to go on is its user's choice.
+		found, err := m.client.offsets(topic, kafka.FirstOffsetOf(from.ID))
+		if err == nil && from.Offset < found.FirstOffset {
+			from.Offset = reset
+		}
+	}
 	if err := reader.SetOffset(from.Offset); err != nil {
 		m.events.Failed(err)
 		return
@@ -229,14 +240,10 @@ func (m *member) partition(ctx context.Context, generation *kafka.Generation, to
 		switch {
 		case err == nil:
 		case errors.Is(err, kafka.OffsetOutOfRange):
-			// What is committed is gone: the Reader leaves it to its user where to go on.
-			start := kafka.FirstOffset
-			if m.options.Latest {
-				start = kafka.LastOffset
-			}
+			// Committed past the end: the Reader leaves that to its user.
 			reader.Close()
 			reader = m.client.reader(topic, from.ID, m.dialer)
-			if err := reader.SetOffset(start); err != nil {
+			if err := reader.SetOffset(reset); err != nil {
 				m.events.Failed(err)
 				return
 			}

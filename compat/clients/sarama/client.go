@@ -34,7 +34,7 @@ func config() *sarama.Config {
 	all.Metadata.Retry.Max = 100
 	all.Metadata.Retry.Backoff = 100 * time.Millisecond
 	all.Metadata.AllowAutoTopicCreation = false
-	all.Consumer.MaxWaitTime = 100 * time.Millisecond
+	all.Consumer.MaxWaitTime = fetchWait
 	all.Consumer.Return.Errors = true
 	all.Consumer.Offsets.Initial = sarama.OffsetOldest
 	all.Admin.Retry.Max = 2

@@ -13,6 +13,8 @@ import (
 	"walser/compat/bridge"
 )
 
+const fetchWait = 100 * time.Millisecond
+
 func read(message *sarama.ConsumerMessage) bridge.Record {
 	ms := message.Timestamp.UnixMilli()
 	headers := []bridge.Header{}
@@ -233,6 +235,8 @@ func (m *member) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 
 func (m *member) Pause() error {
 	m.group.PauseAll()
+	// A fetch that is under way still brings what it finds.
+	time.Sleep(3 * fetchWait)
 	return nil
 }
 
