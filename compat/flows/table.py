@@ -132,6 +132,8 @@ FLOWS = {
         "admin-served": "Every Admin call of the Java client that is served",
         "admin-unserved": "Admin calls that are not served fail at once",
         "admin-all": "No Admin method left out",
+        "client-served": "Java consumer and producer calls beyond the flows above",
+        "client-unserved": "Transactions, new group protocols: refused at once",
     },
     "perf": {
         "perf": "Load generator",
@@ -282,8 +284,8 @@ LACKS = {
 }
 
 # Rows about one client alone: row -> its adapter, and why no other has it.
-_ADMIN = ("kafka_clients", "checks the Java client's Admin interface, method by method")
-ONLY = {"admin-served": _ADMIN, "admin-unserved": _ADMIN, "admin-all": _ADMIN}
+_JAVA = ("kafka_clients", "checks the Java client's own interfaces, call by call")
+ONLY = {row: _JAVA for row in FLOWS["admin"]}
 
 
 def lacks(client, row):

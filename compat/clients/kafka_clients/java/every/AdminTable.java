@@ -16,7 +16,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 
 /**
- * Every method of Admin with what is to be expected of it, and the proof that none is missing.
+ * Every method of Admin with what is to be expected of it, and the proof that none is missing; beside them what is
+ * asked of consumers and producers one by one.
  *
  * Owns: running the entries, and knowing which methods were really called: entries call through a proxy. Does not:
  * hold the entries; those are in the Calls classes, one a folder, because versions differ in what there is.
@@ -28,7 +29,7 @@ final class AdminTable {
     private static final long SOON_SECONDS_MAX = 20;
     /** The classes that hold entries; a version has those of its folders. */
     private static final List<String> HOLDERS =
-        List.of("TopicCalls", "GroupCalls", "OtherCalls", "CallsSince3", "CallsSince4", "CallsUntil3", "CallsOnly2");
+        List.of("TopicCalls", "GroupCalls", "OtherCalls", "ClientCalls", "CallsSince3", "CallsSince4", "CallsUntil3", "CallsOnly2");
     /** For its owner, and not a call: the flows close many. */
     private static final Set<String> NO_CALLS = Set.of("close");
 
@@ -43,13 +44,13 @@ final class AdminTable {
     }
 
     private static final class Entry {
+        final String row;
         final String method;
-        final boolean served;
         final Check check;
 
-        Entry(String method, boolean served, Check check) {
+        Entry(String row, String method, Check check) {
+            this.row = row;
             this.method = method;
-            this.served = served;
             this.check = check;
         }
     }
@@ -70,12 +71,26 @@ final class AdminTable {
 
     /** A method the broker serves, and what must come of it. */
     void served(String method, Check check) {
-        entries.add(new Entry(method, true, check));
+        entries.add(new Entry("admin-served", method, check));
+    }
+
+    /** Something the consumer or the producer is asked for, and what must come of it. */
+    void client(String what, Check check) {
+        entries.add(new Entry("client-served", what, check));
+    }
+
+    /** Something they are asked for that the broker does not serve. */
+    void clientUnserved(String what, Asking asking) {
+        entries.add(new Entry("client-unserved", what, refusal(asking)));
     }
 
     /** A method the broker does not serve: it must say so at once. */
     void unserved(String method, Asking asking) {
-        entries.add(new Entry(method, false, admin -> {
+        entries.add(new Entry("admin-unserved", method, refusal(asking)));
+    }
+
+    private Check refusal(Asking asking) {
+        return admin -> {
             try {
                 Failures.await(asking.ask(admin));
             } catch (UnsupportedVersionException expected) {
@@ -89,7 +104,7 @@ final class AdminTable {
             if (!complete) {
                 throw new AssertionError("no UnsupportedVersionException");
             }
-        }));
+        };
     }
 
     /** Fails unless two plain values are equal. */
@@ -140,6 +155,18 @@ final class AdminTable {
         throw new AssertionError(what + ": no error instead of " + how.getSimpleName());
     }
 
+    /** Does it again until it throws this; something else, or nothing soon, is a failure. */
+    static void throwsSoon(String what, Class<? extends Exception> how, Look look) throws Exception {
+        soon(what, () -> {
+            try {
+                look.get();
+                return "nothing thrown";
+            } catch (Exception error) {
+                return error.getClass().getSimpleName();
+            }
+        }, how.getSimpleName());
+    }
+
     /** A method in the form that is called, without options. */
     private static String form(Method method) {
         String arguments = Arrays.stream(method.getParameterTypes())
@@ -181,17 +208,17 @@ final class AdminTable {
                     error.printStackTrace();
                     problem = Failures.cause(error).toString();
                 }
-                if (called.stream().noneMatch(form -> form.startsWith(entry.method + "("))) {
+                if (entry.row.startsWith("admin") && called.stream().noneMatch(form -> form.startsWith(entry.method + "("))) {
                     problem = "the entry does not call it";
                 }
-                outcomes.add(outcome(entry.served ? "admin-served" : "admin-unserved", entry.method, problem));
+                outcomes.add(outcome(entry.row, entry.method, problem));
             }
         }
-        for (Method method : Admin.class.getMethods()) {
-            if (Modifier.isStatic(method.getModifiers()) || NO_CALLS.contains(method.getName())) {
-                continue;
-            }
-            String form = form(method);
+        Set<String> forms = Arrays.stream(Admin.class.getMethods())
+            .filter(method -> !Modifier.isStatic(method.getModifiers()) && !NO_CALLS.contains(method.getName()))
+            .map(AdminTable::form)
+            .collect(Collectors.toCollection(TreeSet::new));
+        for (String form : forms) {
             outcomes.add(outcome("admin-all", form, called.contains(form) ? null : "no entry calls it"));
         }
         return outcomes;

@@ -43,7 +43,7 @@ import org.apache.kafka.common.utils.AppInfoParser;
 /** Calls about topics, their settings and their offsets that every version has. */
 final class TopicCalls {
     /** Of the first record written; near, or retention would cut it off. */
-    private static final long BASE_MS = System.currentTimeMillis() - 60_000;
+    static final long BASE_MS = System.currentTimeMillis() - 60_000;
 
     private TopicCalls() {}
 
@@ -55,7 +55,7 @@ final class TopicCalls {
         table.served("createPartitions", admin -> grow(admin, table.prefix + "grow"));
         table.served("describeConfigs", admin -> configs(admin, table.prefix + "configs"));
         table.served("incrementalAlterConfigs", admin -> alter(admin, table.prefix + "alter"));
-        table.served("incrementalAlterConfigs", TopicCalls::alterBroker);
+        table.served("incrementalAlterConfigs", admin -> alterBroker(admin, table.complete));
         table.served("listOffsets", admin -> offsets(admin, table, table.prefix + "offsets"));
         table.served("deleteRecords", admin -> deleteRecords(admin, table, table.prefix + "records"));
     }
@@ -311,7 +311,7 @@ final class TopicCalls {
     }
 
     /** Settings of all brokers and of one, changed while it runs and put back; harmless to other flows. */
-    private static void alterBroker(Admin admin) throws Exception {
+    private static void alterBroker(Admin admin, boolean complete) throws Exception {
         ConfigResource one = new ConfigResource(ConfigResource.Type.BROKER, String.valueOf(node(admin)));
         ConfigResource all = new ConfigResource(ConfigResource.Type.BROKER, "");
         // Versions run side by side against one broker: each has a setting of its own.
@@ -329,6 +329,12 @@ final class TopicCalls {
         Failures.await(altering(admin, all, key, "", AlterConfigOp.OpType.DELETE));
         // No more in the list of what was set for all.
         soonSet(admin, all, key, "null");
+        // Kafka changes log levels; a broker that does not must say so.
+        KafkaFuture<Void> logger = altering(admin, new ConfigResource(ConfigResource.Type.BROKER_LOGGER, one.name()),
+            "root", "INFO", AlterConfigOp.OpType.SET);
+        if (!complete) {
+            AdminTable.fails("a log level", InvalidRequestException.class, logger);
+        }
         AdminTable.fails("what cannot be changed", InvalidRequestException.class,
             altering(admin, one, "node.id", "2", AlterConfigOp.OpType.SET));
     }

@@ -12,6 +12,7 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.RaftVoterEndpoint;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -53,6 +54,15 @@ final class CallsSince3 {
             4711, Uuid.randomUuid(), Set.of(new RaftVoterEndpoint("CONTROLLER", "127.0.0.1", 1))).all());
         table.unserved("removeRaftVoter", admin -> admin.removeRaftVoter(4711, Uuid.randomUuid()).all());
         table.unserved("clientInstanceId", CallsSince3::instanceId);
+        table.clientUnserved("group.protocol=consumer", admin -> {
+            TopicCalls.make(admin, table.prefix + "new-protocol", 1);
+            try (KafkaConsumer<byte[], byte[]> consumer = Reading.consumer(table.bootstrap,
+                    "group.id", table.prefix + "new-protocol", "group.protocol", "consumer")) {
+                consumer.subscribe(Set.of(table.prefix + "new-protocol"));
+                AdminTable.soon("polls until it fails", () -> consumer.poll(Duration.ofMillis(100)).count(), -1);
+            }
+            return KafkaFuture.completedFuture(null);
+        });
     }
 
     /** No future here: 3.9 throws with the reason inside, 4.3 waits as long as it is told and has no id. */

@@ -1,3 +1,4 @@
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
@@ -13,14 +14,17 @@ import org.apache.kafka.clients.admin.ListShareGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.ClassicGroupState;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.GroupType;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.metrics.KafkaMetric;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Calls that came with 4.0 to 4.3. */
 final class CallsSince4 {
@@ -59,6 +63,17 @@ final class CallsSince4 {
             admin.listShareGroupOffsets(Map.of(nobody, new ListShareGroupOffsetsSpec())).all());
         table.unserved("deleteShareGroupOffsets", admin ->
             admin.deleteShareGroupOffsets(nobody, Set.of(nowhere.topic())).all());
+        table.clientUnserved("share group", admin -> {
+            TopicCalls.make(admin, table.prefix + "shared", 1);
+            Map<String, Object> settings =
+                Map.of("bootstrap.servers", table.bootstrap, "group.id", table.prefix + "shared");
+            try (KafkaShareConsumer<byte[], byte[]> consumer = new KafkaShareConsumer<>(
+                    settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+                consumer.subscribe(Set.of(table.prefix + "shared"));
+                AdminTable.soon("polls until it fails", () -> consumer.poll(Duration.ofMillis(100)).count(), -1);
+            }
+            return KafkaFuture.completedFuture(null);
+        });
         table.unserved("describeStreamsGroups", admin -> admin.describeStreamsGroups(Set.of(nobody)).all());
     }
 
