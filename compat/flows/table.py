@@ -28,6 +28,7 @@ CLIENTS = {
     "kafka-python-2.0.2": Client("Python", "kafka_python_2_0", like="kafka-python"),
     "aiokafka": Client("Python", "aio_kafka"),
     "kafkajs": Client("JavaScript", "kafkajs"),
+    "platformatic": Client("JavaScript", "platformatic"),
     "rdkafka": Client("Rust", "rdkafka"),
     "rskafka": Client("Rust", "rskafka"),
     "kafka-tools": Client("Java", "kafka_tools"),
@@ -166,6 +167,9 @@ _OTHER_PERF = "not a part of this client"
 _KAFKAJS_STATIC = "kafkajs has no static members"
 _KAFKA_PYTHON_OLD = "kafka-python 2.0.2 has no "
 _JAVA_INSTANCE = "the Java client takes an instance id of ASCII letters, digits, '.', '_' and '-' only"
+_PLATFORMATIC_ZSTD = "@platformatic/kafka takes zstd from Node, which has it from version 22 on; this runs Node 20"
+_PLATFORMATIC_RANGE = ("@platformatic/kafka ends its stream with an error where an offset is out of range; "
+                       "it resets only where nothing is committed")
 _NO_GROUPS = "rskafka has no consumer groups"
 _NO_IDEMPOTENCE = "rskafka has no idempotent producer"
 
@@ -227,6 +231,19 @@ LACKS = {
             "retention-cut", "delete-cut",
         )},
         "log-dirs": "rskafka has no DescribeLogDirs",
+        "perf": _OTHER_PERF,
+    },
+    "platformatic": {
+        "zstd": _PLATFORMATIC_ZSTD + "; the interop row leaves it out, and snappy, as its decoder fails on "
+                "the framing of snappy-java",
+        "zstd-idempotent": _PLATFORMATIC_ZSTD,
+        "assign": "@platformatic/kafka has no assignment by hand; it reads in a group of one instead",
+        "group-cooperative": "@platformatic/kafka has no cooperative assignor",
+        "rack": "@platformatic/kafka has no rack setting",
+        "static": "@platformatic/kafka leaves the group when it closes, with an instance id too",
+        "offset-reset": _PLATFORMATIC_RANGE,
+        "retention-cut": _PLATFORMATIC_RANGE,
+        "delete-cut": _PLATFORMATIC_RANGE,
         "perf": _OTHER_PERF,
     },
     "kafkajs": {

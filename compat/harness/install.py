@@ -183,18 +183,22 @@ def rust():
     fresh(TOOLS / "rust", pins(*files), install, keep=True)
 
 
-def node():
-    """kafkajs and its codecs."""
-    need("node", "nodejs")
-    need("npm", "npm")
-    manifest = CLIENTS / "kafkajs" / "package.json"
+def from_npm(client, folder_name):
+    """An installer of one Node client and what it needs, by the package.json beside its adapter."""
 
-    def install(folder):
-        shutil.copy(manifest, folder)
-        run("kafkajs from npm", ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund",
-                                 "--ignore-scripts", "--loglevel=error"], cwd=folder)
+    def install():
+        need("node", "nodejs")
+        need("npm", "npm")
+        manifest = CLIENTS / client / "package.json"
 
-    fresh(TOOLS / "node", pins(manifest), install)
+        def fill(folder):
+            shutil.copy(manifest, folder)
+            run(f"{client} from npm", ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund",
+                                       "--ignore-scripts", "--loglevel=error"], cwd=folder)
+
+        fresh(TOOLS / folder_name, pins(manifest), fill)
+
+    return install
 
 
 def classpath():
@@ -342,7 +346,8 @@ INSTALLERS = {
     "kafka-python": (),
     "kafka-python-2.0.2": (own_python,),
     "aiokafka": (),
-    "kafkajs": (node,),
+    "kafkajs": (from_npm("kafkajs", "node"),),
+    "platformatic": (from_npm("platformatic", "platformatic"),),
     "rdkafka": (rust,),
     "rskafka": (rust,),
     "kafka-tools": (kafka,),

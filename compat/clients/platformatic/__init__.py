@@ -1,0 +1,1 @@
+"""One client: what pins it and its adapter."""
