@@ -15,10 +15,12 @@ use wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use wire::{ErrorCode, Request, frame};
 
-use crate::BenchError;
+use crate::{BenchError, clock};
 
 /// How long an answer may take; creating thousands of partitions takes its time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// How long the partitions of a new topic may be without a leader.
+const LEADERS_WITHIN_SECONDS: f64 = 120.0;
 const CLIENT: &str = "walser-bench";
 const REPLY_LEN_MAX: usize = 256 << 20;
 const CREATE_TOPICS: i16 = 4;
@@ -60,7 +62,7 @@ impl Control {
         Ok(self.stream)
     }
 
-    /// Creates a topic with one replica of each partition.
+    /// Creates a topic with one replica of each partition, and waits until all have a leader.
     ///
     /// # Errors
     /// The node refuses it, for instance because it is there.
@@ -93,7 +95,21 @@ impl Control {
             let why = topic.error_message.as_deref().unwrap_or_default();
             good(topic.error_code, || format!("creating topic {name} {why}"))?;
         }
-        Ok(())
+        self.await_leaders(name, partitions)
+    }
+
+    /// Waits until every partition of a new topic answers: Kafka creates first and leads later.
+    fn await_leaders(&mut self, name: &str, partitions: u32) -> Result<(), BenchError> {
+        let given_up = clock::now() + clock::from_seconds(LEADERS_WITHIN_SECONDS);
+        loop {
+            match self.high_watermarks(name, partitions) {
+                Err(BenchError::Protocol(_)) if clock::now() < given_up => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
+            }
+        }
     }
 
     /// Deletes a topic.

@@ -266,3 +266,31 @@ fn a_commit_that_failed_refuses_the_run() {
     let found = reasons(&short(Mode::Groups { groups: 2, members: 2, interval_ms: 10 }), &floor);
     assert!(found.contains("ILLEGAL_GENERATION"), "{found}");
 }
+
+#[test]
+fn the_command_says_by_its_exit_code_whether_there_is_a_result() {
+    let floor = Running::start("command");
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_walser-bench"))
+            .args(arguments)
+            .args(["--address", &floor.address.to_string()])
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, _, error) = run(&["create-topic", "--topic", "made", "--config", "a=b"]);
+    assert_eq!(code, Some(0), "{error}");
+    let quick = ["replay", "--seconds", "1", "--warm-up", "0", "--json", "--topic"];
+    let (code, text, error) = run(&[&quick[..], &["made"]].concat());
+    assert_eq!(code, Some(0), "{error}");
+    let outcome: Outcome = serde_json::from_str(&text).unwrap();
+    assert_eq!(outcome.workload.topic, "made");
+    let (code, text, error) = run(&[&quick[..], &["absent"]].concat());
+    assert_eq!((code, text.as_str()), (Some(1), ""), "{error}");
+    assert!(error.contains("UNKNOWN_TOPIC_OR_PARTITION"), "{error}");
+    let (code, _, error) = run(&["delete-topic", "--topic", "made"]);
+    assert_eq!(code, Some(0), "{error}");
+    let (code, _, error) = run(&["delete-topic", "--topic", "made"]);
+    assert_eq!(code, Some(1), "{error}");
+}
