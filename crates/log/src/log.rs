@@ -334,7 +334,8 @@ impl Log {
         Ok(())
     }
 
-    /// Syncs everything, writes indexes and the producer snapshot, and ends all use of the log.
+    /// Syncs everything, writes indexes and the producer snapshot, and ends all use of the log. A log
+    /// that never held a record has neither.
     pub fn close(&self) -> Result<(), LogError> {
         let _one_at_a_time = self.syncing.lock();
         if self.closed.load(Ordering::Acquire) {
@@ -343,11 +344,13 @@ impl Log {
         {
             let mut writer = self.writer.lock();
             self.check_open()?;
-            let index = Arc::new(writer.active.finished_index());
-            let active = writer.active.clone();
-            writer.pending.push(Pending::Indexes(active, index));
-            let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
-            writer.pending.push(snapshot);
+            if self.log_end() > Offset::ZERO {
+                let index = Arc::new(writer.active.finished_index());
+                let active = writer.active.clone();
+                writer.pending.push(Pending::Indexes(active, index));
+                let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
+                writer.pending.push(snapshot);
+            }
         }
         self.sync_locked()?;
         self.closed.store(true, Ordering::Release);

@@ -16,7 +16,7 @@ mod identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use env::disk::{Lock, OpenMode, Space};
@@ -35,6 +35,10 @@ use crate::log::{Log, Marks};
 use crate::names;
 use crate::recovery::{OpenState, parse_metadata};
 
+/// A log takes about five syncs to close: with less than this many more threads gain nothing.
+const LOGS_PER_CLOSER: usize = 32;
+/// More syncs at once than this a disk does not put together.
+const CLOSERS_MAX: usize = 32;
 /// Locked while a process uses the folder.
 const LOCK: &str = ".lock";
 /// Whose folder it is.
@@ -392,12 +396,7 @@ impl LogDir {
     /// Closes every log and, if all went well, marks the folder so that the next start trusts it.
     pub fn close(&self) -> Result<(), LogError> {
         let open: Vec<Arc<Log>> = self.shared.logs.lock().open.values().cloned().collect();
-        let mut failed = None;
-        for log in open {
-            if let Err(error) = log.close() {
-                failed.get_or_insert(error);
-            }
-        }
+        let failed = close_all(&open);
         self.shared.persist()?;
         if let Some(error) = failed {
             return Err(error);
@@ -429,6 +428,30 @@ impl Logs {
             self.closed.insert(key.clone());
         }
     }
+}
+
+/// Closes logs, several at once when they are many: each waits for its syncs, and the disk carries out
+/// those of different logs together. Returns a failure, if there was one, after all others were done.
+fn close_all(open: &[Arc<Log>]) -> Option<LogError> {
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(None);
+    let work = || {
+        while let Some(log) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = log.close() {
+                failed.lock().get_or_insert(error);
+            }
+        }
+    };
+    let more = (open.len() / LOGS_PER_CLOSER).min(CLOSERS_MAX);
+    std::thread::scope(|scope| {
+        for n in 0..more {
+            // One that cannot be started is not missed: this thread closes what others do not.
+            let _ =
+                std::thread::Builder::new().name(format!("close-{n}")).spawn_scoped(scope, work);
+        }
+        work();
+    });
+    failed.into_inner()
 }
 
 fn mark_of(log: &Log) -> Mark {

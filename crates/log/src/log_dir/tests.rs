@@ -165,3 +165,33 @@ fn damaged_files_are_errors() {
     }
     assert!(opened > 100 && refused > 100, "{opened} opened, {refused} refused");
 }
+
+#[test]
+fn many_logs_are_all_closed_and_empty_ones_have_no_indexes() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let count = 3 * i32::try_from(LOGS_PER_CLOSER).unwrap();
+    let id = Uuid::from_u128(9);
+    for partition in 0..count {
+        let log = dir.open_log("t", partition, id, LogConfig::default()).unwrap();
+        if partition % 2 == 0 {
+            let mut builder = records::BatchBuilder::new(records::Codec::None);
+            builder.push(records::Timestamp(1), None, Some(b"v"), &[]);
+            let bytes = builder.build().unwrap();
+            log.append_as_leader(&bytes, records::LeaderEpoch(0), crate::Origin::Client).unwrap();
+        }
+    }
+    dir.close().unwrap();
+    drop(dir);
+    sim.disk.crash(CrashLoss::Everything);
+    let dir = open(&sim).unwrap();
+    assert!(dir.was_clean());
+    for partition in 0..count {
+        let folder = Path::new(DATA).join(format!("t-{partition}"));
+        let files = sim.disk.read_dir(&folder).unwrap();
+        let indexed = files.iter().any(|entry| entry.name.ends_with(".index"));
+        let log = dir.open_log("t", partition, id, LogConfig::default()).unwrap();
+        let records = i64::from(partition % 2 == 0);
+        assert_eq!((log.log_end(), indexed), (Offset(records), records == 1), "{partition}");
+    }
+}
