@@ -4,6 +4,7 @@ Standard library only: it installs what the clients need before it starts them.
 """
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -73,6 +74,8 @@ def finish(results, chosen, problem, complaints):
 def main():
     """Installs, starts, runs, reports."""
     chosen = options()
+    # Whoever ends this run ends its broker and its clients as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     table.check_table()
     records.self_test()
     clients = chosen.client or list(table.CLIENTS)

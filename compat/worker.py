@@ -3,7 +3,7 @@
 Started by `run.py` with the virtual environment's Python; also runs alone:
 `.tools/python/bin/python compat/worker.py --client kcat --bootstrap HOST:PORT --prefix p --flow seek`.
 Where the broker is restarted, and once more where it is killed, it prints a `barrier` line and waits on standard
-input: a line `{"hurry": true}` lets pumps run fast, any other line is the end of the wait and what others tell.
+input: a line `{"hurry": true}` lets pumps run fast, `false` ends that, any other line is the end of the wait and what others tell.
 Nothing else is written to standard output; what clients say goes to standard error.
 """
 
@@ -102,9 +102,8 @@ def steps(flows, ctx, report):
 def barrier(ctx, report):
     """Waits until the broker is back; returns what the session tells."""
     report({"event": "barrier", "shared": ctx.shared})
-    while (told := json.loads(sys.stdin.readline() or "{}")).get("hurry"):
-        HURRY.set()
-    HURRY.clear()
+    while "hurry" in (told := json.loads(sys.stdin.readline() or "{}")):
+        (HURRY.set if told["hurry"] else HURRY.clear)()
     return told
 
 

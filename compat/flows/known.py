@@ -10,6 +10,10 @@ from typing import NamedTuple, Optional
 from flows.adapter import CALL_SECONDS_MAX, ClientError, TooSlow
 from flows.records import Got
 
+# What a broker answers that has just started.
+PASSING = ("FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE")
+RETRIES = 20
+
 
 class GroupMember(NamedTuple):
     """A member as the coordinator describes it."""
@@ -51,9 +55,19 @@ class Known:
 
     def ends(self, topic):
         """(first, last) offset of partition 0."""
+        for _ in range(RETRIES):
+            # So that it does not ask with the leader epoch it knew before a restart, and is refused for it.
+            self._admin.list_topics(topic, CALL_SECONDS_MAX)
+            try:
+                return self._ends(topic)
+            except ClientError as error:
+                if error.code not in PASSING:
+                    raise
+                time.sleep(0.5)
+        return self._ends(topic)
+
+    def _ends(self, topic):
         place = self._kafka.TopicPartition(topic, 0)
-        # So that it does not ask with the leader epoch it knew before a restart, and is refused for it.
-        self._admin.list_topics(topic, CALL_SECONDS_MAX)
         return tuple(self._done(self._admin.list_offsets({place: spec}))[place].offset
                      for spec in (self._admin_api.OffsetSpec.earliest(), self._admin_api.OffsetSpec.latest()))
 

@@ -143,12 +143,14 @@ FLOWS = {
 
 # Apache Kafka's tools: which rows each one takes part in. A tool that did not run in a full run fails it.
 TOOL_ROWS = {
-    "kafka-topics": ("create-topic", "list-topics", "add-partitions", "delete-topic"),
+    "kafka-topics": ("create-topic", "list-topics", "add-partitions", "delete-topic", "crowd", "topic-name"),
     "kafka-configs": ("topic-configs",),
     "kafka-console-producer": ("none", "gzip", "snappy", "lz4", "zstd", "keys", "headers", "null-value", "900kb",
-                               "live-restart", "too-large", "text"),
+                               "live-restart", "too-large", "text", "pump-restart", "pump-kill", "key-sizes",
+                               "header-sizes", "header-name"),
     "kafka-console-consumer": ("assign", "group-eager", "group-cooperative", "commit-restart", "live-restart",
-                               "seek-offset", "fenced", "text", "interop"),
+                               "seek-offset", "fenced", "text", "interop", "group-four", "static", "offset-reset",
+                               "rack", "retention-cut", "delete-cut", "paused", "group-name", "client-id"),
     "kafka-consumer-groups": ("group-admin", "delete-group", "seek-time"),
     "kafka-get-offsets": ("list-offsets",),
     "kafka-delete-records": ("delete-records",),

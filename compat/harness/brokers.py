@@ -15,9 +15,6 @@ import time
 
 from harness import install
 
-READY_SECONDS_MAX = 30
-STOP_SECONDS_MAX = 30
-
 # What the flows rely on; the rest stays at its default, as a user would have it.
 SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
@@ -51,7 +48,8 @@ class Broker:
 
     name = "walser"
     restarts = True
-    ready_seconds_max = READY_SECONDS_MAX
+    ready_seconds_max = 30
+    stop_seconds_max = 30
 
     def __init__(self, work, settings=None):
         self.work = work
@@ -111,10 +109,10 @@ class Broker:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(timeout=STOP_SECONDS_MAX)
+            code = self.process.wait(timeout=self.stop_seconds_max)
         except subprocess.TimeoutExpired as error:
             self.kill()
-            raise BrokerFault(f"{self.name} still ran {STOP_SECONDS_MAX} s after SIGTERM:\n{self.tail()}") from error
+            raise BrokerFault(f"{self.name} still ran {self.stop_seconds_max} s after SIGTERM:\n{self.tail()}") from error
         self.process = None
         if not self.clean_exit(code):
             raise BrokerFault(f"{self.name} ended with code {code} after SIGTERM:\n{self.tail()}")
@@ -155,8 +153,9 @@ class KafkaBroker(Broker):
     """A real Apache Kafka 4.3.1, one node, formatted on first start."""
 
     name = "kafka"
-    # A JVM beside a run that keeps the machine busy.
+    # A JVM beside many others on a busy machine.
     ready_seconds_max = 180
+    stop_seconds_max = 120
 
     def __init__(self, work, settings=None):
         super().__init__(work, settings)

@@ -20,6 +20,17 @@ def plain(detail):
     return line if len(line) <= DETAIL_MAX else line[:DETAIL_MAX] + " ..."
 
 
+def plain_name(client):
+    """A client's name without the version that tells it from another column; the version stands beside it."""
+    name, _, last = client.rpartition("-")
+    return name if name and last[:1].isdigit() else client
+
+
+def anchor(family):
+    """Where the page's section of a family is found."""
+    return family.lower().replace(" ", "-")
+
+
 class Results:
     """All that the workers reported."""
 
@@ -106,20 +117,7 @@ class Results:
                           indent=2)
 
     def page(self, broker):
-        """`docs/compatibility.md`."""
-        notes = []
-
-        def shown(client, row):
-            state, detail = self.cell(client, row)
-            if state == GREEN:
-                return "✓"
-            if state == NOT_RUN:
-                return "–"
-            if detail not in notes:
-                notes.append(detail)
-            sign = "n/a" if state == LACKING else "✗"
-            return f"{sign} ({notes.index(detail) + 1})"
-
+        """`docs/compatibility.md`: a line for each client, then a table of flows for each family of clients."""
         lines = [
             "# Compatibility",
             "",
@@ -129,21 +127,61 @@ class Results:
             "compares them byte by byte; `cargo xtask compat` runs it all and writes this page, "
             "`cargo xtask compat --client NAME` runs one client. How the flows work is in `compat/README.md`.",
             "",
-            "✓ works as against Apache Kafka 4.3.1; n/a: the client lacks it (reasons below); ✗ differs.",
+            "✓ works as against Apache Kafka 4.3.1; n/a: the client lacks it (reasons below its table); ✗ differs.",
             "",
-            "| | " + " | ".join(f"{client} {self.versions[client]}" for client in self.clients) + " |",
-            "|---|" + "---|" * len(self.clients),
+            "| client | version | ✓ | n/a | ✗ |",
+            "|---|---|---|---|---|",
         ]
-        for row, title in table.ROWS.items():
-            lines.append(f"| {title} | " + " | ".join(shown(client, row) for client in self.clients) + " |")
-        if "kafka-tools" in self.clients:
-            lines += ["", "The Apache Kafka tools one by one:", "", "| tool | takes part in | |", "|---|---|---|"]
-            for tool, rows in table.TOOL_ROWS.items():
-                states = {self.cell("kafka-tools", row)[0] for row in rows}
-                sign = "✓" if states == {GREEN} else "✗" if RED in states else "–"
-                titles = "; ".join(table.ROWS[row].lower() for row in rows)
-                lines.append(f"| {tool} | {titles} | {sign} |")
-        if notes:
-            lines += ["", "Notes:", ""]
-            lines += [f"{number}. {note}" for number, note in enumerate(notes, 1)]
+        families = {}
+        for client in self.clients:
+            states = [self.cell(client, row)[0] for row in table.ROWS]
+            counts = " | ".join(str(states.count(state)) for state in (GREEN, LACKING, RED))
+            family = table.CLIENTS[client].family
+            families.setdefault(family, []).append(client)
+            lines.append(f"| [{plain_name(client)}](#{anchor(family)}) | {self.versions[client]} | {counts} |")
+        for family, clients in families.items():
+            lines += ["", f"## {family}", "", *self._section(clients)]
         return "\n".join(lines) + "\n"
+
+    def _section(self, clients):
+        """The table of a family: a flow a line, a client a column; then what is said about cells."""
+        notes, none_has = [], []
+
+        def shown(state, detail):
+            if state == GREEN:
+                return "✓"
+            if state == NOT_RUN:
+                return "–"
+            if detail not in notes:
+                notes.append(detail)
+            sign = "n/a" if state == LACKING else "✗"
+            return f"{sign} ({notes.index(detail) + 1})"
+
+        yield "| | " + " | ".join(f"{plain_name(client)} {self.versions[client]}" for client in clients) + " |"
+        yield "|---|" + "---|" * len(clients)
+        for row, title in table.ROWS.items():
+            cells = [self.cell(client, row) for client in clients]
+            reasons = {detail for _, detail in cells}
+            if len(reasons) == 1 and all(state == LACKING for state, _ in cells):
+                none_has.append((title, reasons.pop()))
+                continue
+            yield f"| {title} | " + " | ".join(shown(*cell) for cell in cells) + " |"
+        if notes:
+            yield ""
+            yield from (f"{number}. {note}" for number, note in enumerate(notes, 1))
+        if none_has:
+            yield ""
+            yield "n/a here:" if len(clients) == 1 else "n/a for all of these:"
+            yield ""
+            yield from (f"- {title}: {reason}" for title, reason in none_has)
+        if "kafka-tools" in clients:
+            yield from self._tools()
+
+    def _tools(self):
+        """The Apache Kafka tools one by one."""
+        yield from ("", "The Apache Kafka tools one by one:", "", "| tool | takes part in | |", "|---|---|---|")
+        for tool, rows in table.TOOL_ROWS.items():
+            states = {self.cell("kafka-tools", row)[0] for row in rows}
+            sign = "✓" if states == {GREEN} else "✗" if RED in states else "–"
+            titles = "; ".join(table.ROWS[row].lower() for row in rows)
+            yield f"| {tool} | {titles} | {sign} |"

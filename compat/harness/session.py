@@ -138,14 +138,19 @@ class Session:
 
         return [lambda worker=worker: release(worker) for worker in self.workers]
 
-    def _again(self, end, what):
-        """Ends the broker while pumps write fast, and starts it on the same data."""
+    def _hurry(self, fast):
+        """Lets pumps write fast for a moment, or as before."""
         if "pump" in self.results.flows:
             for worker in self.workers:
-                worker.tell({"hurry": True})
-            time.sleep(HURRY_SECONDS)
+                worker.tell({"hurry": fast})
+            time.sleep(HURRY_SECONDS if fast else 0)
+
+    def _again(self, end, what):
+        """Ends the broker while pumps write fast, and starts it on the same data."""
+        self._hurry(True)
         self.say(f"    {what} the broker")
         end()
+        self._hurry(False)
         self.say(f"    it listens again after {self.broker.start() * 1000:.0f} ms")
 
     def _fill(self):

@@ -164,7 +164,7 @@ async function readSome (groupId, topic, count, { offset, commit, onBatch }) {
   await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`${read} of ${count} records after ${CALL_MS_MAX} ms`)), CALL_MS_MAX)
     const done = (how, value) => { clearTimeout(late); how(value) }
-    consumer.on(consumer.events.CRASH, ({ payload }) => done(reject, payload.error))
+    consumer.on(consumer.events.CRASH, ({ payload }) => { if (!payload.restart) done(reject, payload.error) })
     consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -264,6 +264,19 @@ async function readLines ({ group, topic, count, path }) {
   await new Promise((resolve) => out.end(resolve))
 }
 
+// Waits until the broker knows a topic.
+async function known (topic) {
+  for (const ends = Date.now() + CALL_MS_MAX; ;) {
+    try {
+      const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics
+      if (found.partitions.length > 0 && found.partitions.every((one) => one.leader >= 0)) return
+    } catch (error) {
+      if (codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || Date.now() > ends) throw error
+    }
+    await new Promise((go) => setTimeout(go, 50))
+  }
+}
+
 async function configEntry ({ topic, key }) {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [key] }],
@@ -276,9 +289,12 @@ const OPS = {
   createTopic: async ({ topic, partitions, configs }) => {
     const made = await admin.createTopics({
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries: configs }],
+      // kafkajs gives up at once if the broker does not know its new topic yet.
+      waitForLeaders: false,
     })
     // kafkajs hides this one error behind a plain false.
     if (!made) throw Object.assign(new Error('createTopics answered false'), { type: 'TOPIC_ALREADY_EXISTS' })
+    await known(topic)
   },
   partitionCounts: async () => {
     const { topics } = await admin.fetchTopicMetadata()
