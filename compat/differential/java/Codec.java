@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.function.Supplier;
 
 import org.apache.kafka.common.Uuid;
@@ -32,9 +33,9 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
  * kafka-clients and nothing else.
  *
  * <p>Prints what Kafka's tables say of each API ({@code api}, {@code header}), a few messages of
- * every kind in every stable version ({@code sample}), and for each line of the file it is given,
- * a message in hexadecimal, what Kafka reads from it and writes again ({@code again}, or
- * {@code refused} with the reason).
+ * every kind in every stable version ({@code sample}) with the values in them ({@code fact}), and for
+ * each line of the file it is given, a message in hexadecimal, what Kafka reads from it and writes
+ * again ({@code again}, or {@code refused} with the reason).
  *
  * <p>Samples follow the schemas that Kafka's generated classes carry, so that nothing here knows
  * any message. The bytes that go out are those of the generated classes; where a sample has every
@@ -82,8 +83,12 @@ public final class Codec {
             for (Kind kind : kinds.values()) {
                 for (int version = kind.min(); version <= kind.max(); version++) {
                     for (int round = 0; round < SAMPLES; round++) {
-                        byte[] bytes = sample(kind, (short) version, round);
+                        List<String> facts = new ArrayList<>();
+                        byte[] bytes = sample(kind, (short) version, round, facts);
                         out.write("sample " + kind.name() + " " + version + " " + HEX.formatHex(bytes) + "\n");
+                        for (String fact : facts) {
+                            out.write("fact " + fact + "\n");
+                        }
                     }
                 }
             }
@@ -121,13 +126,15 @@ public final class Codec {
         return bytes;
     }
 
-    private static byte[] sample(Kind kind, short version, int round) {
+    private static byte[] sample(Kind kind, short version, int round, List<String> facts) {
         Fill fill = round == 0 ? Fill.EVERYTHING : round == 1 ? Fill.NOTHING : Fill.RANDOM;
         Random random = new Random(31L * (31L * kind.name().hashCode() + version) + round);
         Schema schema = kind.schemas()[version];
         ByteBuffer buffer = ByteBuffer.allocate(ROOM);
-        schema.write(buffer, struct(schema, fill, random));
+        Struct struct = struct(schema, fill, random);
+        schema.write(buffer, struct);
         buffer.flip();
+        note(struct, facts);
         Message message = kind.empty().get();
         message.read(new ByteBufferAccessor(buffer.duplicate()), version);
         byte[] bytes = write(message, version);
@@ -136,6 +143,58 @@ public final class Codec {
                 + ": the schema and the class do not agree, or a sample has a default in it");
         }
         return bytes;
+    }
+
+    /** The values by name, in Rust's words. */
+    private static void note(Struct struct, List<String> facts) {
+        for (BoundField field : struct.schema().fields()) {
+            Object value = struct.get(field);
+            if (field.def.type instanceof TaggedFields tagged) {
+                ((Map<?, ?>) value).forEach((tag, one) -> note(tagged.fields().get(tag).name, one, facts));
+            } else {
+                note(field.def.name, value, facts);
+            }
+        }
+    }
+
+    private static void note(String name, Object value, List<String> facts) {
+        if (value instanceof Struct struct) {
+            note(struct, facts);
+        } else if (value instanceof Object[] entries && entries.length > 0 && entries[0] instanceof Struct) {
+            for (Object entry : entries) {
+                note((Struct) entry, facts);
+            }
+        } else {
+            String words = words(value);
+            if (words != null) {
+                facts.add(name + ": " + words);
+            }
+        }
+    }
+
+    /** As Rust shows the value; null where the two do not show it alike. */
+    private static String words(Object value) {
+        if (value == null) {
+            return "None";
+        }
+        if (value instanceof Uuid id) {
+            return new UUID(id.getMostSignificantBits(), id.getLeastSignificantBits()).toString();
+        }
+        if (value instanceof String text) {
+            return text.matches("[a-z]*") ? '"' + text + '"' : null;
+        }
+        if (value instanceof ByteBuffer bytes) {
+            String text = StandardCharsets.ISO_8859_1.decode(bytes.duplicate()).toString();
+            return text.matches("[a-z]*") ? "b\"" + text + '"' : null;
+        }
+        if (value instanceof Object[] entries) {
+            List<String> all = new ArrayList<>();
+            for (Object entry : entries) {
+                all.add(words(entry));
+            }
+            return all.contains(null) ? null : all.toString();
+        }
+        return value instanceof Number || value instanceof Boolean ? value.toString() : null;
     }
 
     private static Struct struct(Schema schema, Fill fill, Random random) {
@@ -192,7 +251,8 @@ public final class Codec {
             case "INT64":
                 return number(fill, random, 64);
             case "FLOAT64":
-                return fill == Fill.NOTHING ? 0.0 : random.nextGaussian();
+                // With few enough digits that it looks the same in every language.
+                return number(fill, random, 16) / 4.0;
             case "UUID":
                 return new Uuid(number(fill, random, 64), number(fill, random, 64));
             case "STRING", "COMPACT_STRING", "NULLABLE_STRING", "COMPACT_NULLABLE_STRING":
@@ -234,7 +294,8 @@ public final class Codec {
         String[] letters = {"a", "Z", ".", "0", "\0", "\u00df", "\u8a9e", "\ud83e\udd80"};
         StringBuilder text = new StringBuilder();
         for (int left = length(fill, random); left > 0; left--) {
-            text.append(letters[random.nextInt(letters.length)]);
+            text.append(fill == Fill.EVERYTHING
+                ? String.valueOf((char) ('a' + random.nextInt(26))) : letters[random.nextInt(letters.length)]);
         }
         return text.toString();
     }
@@ -242,6 +303,9 @@ public final class Codec {
     private static byte[] bytes(Fill fill, Random random) {
         byte[] bytes = new byte[length(fill, random)];
         random.nextBytes(bytes);
+        for (int at = 0; fill == Fill.EVERYTHING && at < bytes.length; at++) {
+            bytes[at] = (byte) ('a' + random.nextInt(26));
+        }
         return bytes;
     }
 }

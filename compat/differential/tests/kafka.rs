@@ -1,8 +1,9 @@
 //! Holds every message of `wire`, in every version, against Apache Kafka's own Java classes.
 //!
 //! Both ways, for every message that Kafka's jar has: what Kafka writes we read and write again to
-//! the same bytes, what we write Kafka reads and writes again to the same bytes. And the tables
-//! agree: keys, names, stable versions, versions of the headers.
+//! the same bytes, what we write Kafka reads and writes again to the same bytes. What we read has
+//! the same values under the same names. And the tables agree: keys, names, stable versions,
+//! versions of the headers.
 //!
 //! The other side is `java/Codec.java`, which `kafka.py` installs, compiles and runs, or this fails.
 
@@ -28,8 +29,8 @@ struct Subject {
     max: i16,
     /// A random message of a version, encoded.
     random: fn(i16, u64) -> Bytes,
-    /// Decoded and encoded again.
-    again: fn(Bytes, i16) -> Result<Bytes, String>,
+    /// Decoded and encoded again, and how the message shows itself.
+    again: fn(Bytes, i16) -> Result<(Bytes, String), String>,
 }
 
 fn subject<M: wire::Message + Generate>() -> (&'static str, Subject) {
@@ -38,10 +39,11 @@ fn subject<M: wire::Message + Generate>() -> (&'static str, Subject) {
         let message = M::generate(&mut Dice::new(seed), wire_version);
         message.encode(version).expect("encodes").to_bytes().expect("in memory")
     }
-    fn again<M: wire::Message>(bytes: Bytes, version: i16) -> Result<Bytes, String> {
+    fn again<M: wire::Message>(bytes: Bytes, version: i16) -> Result<(Bytes, String), String> {
         let message = M::decode_exact(bytes, version).map_err(|e| format!("cannot read: {e}"))?;
         let encoded = message.encode(version).map_err(|e| format!("cannot write: {e}"))?;
-        encoded.to_bytes().ok_or_else(|| "an external piece".to_owned())
+        let bytes = encoded.to_bytes().ok_or("an external piece")?;
+        Ok((bytes, format!("{message:?}")))
     }
     let (min, max) = M::VERSIONS.into_inner();
     (M::NAME, Subject { min, max, random: random::<M>, again: again::<M> })
@@ -109,6 +111,7 @@ fn kafka_reads_what_we_write_and_we_what_kafka_writes() {
     let mut returned = sent.iter();
     let mut apis = Vec::new();
     let mut headers = Vec::new();
+    let mut shown = String::new();
     for line in answer.lines() {
         let (word, rest) = line.split_once(' ').expect("a word and more");
         let parts: Vec<&str> = rest.split(' ').collect();
@@ -125,12 +128,18 @@ fn kafka_reads_what_we_write_and_we_what_kafka_writes() {
                     None => Err("we do not have it".to_owned()),
                 };
                 match again {
-                    Ok(again) if again == unhex(bytes) => {}
-                    Ok(again) => {
+                    Ok((again, message)) if again == unhex(bytes) => shown = message,
+                    Ok((again, message)) => {
+                        shown = message;
                         let again = hex(&again);
                         faults.push(format!("{name} {version}:\nKafka {bytes}\nours  {again}"));
                     }
                     Err(fault) => faults.push(format!("{name} {version}: {fault}\n{bytes}")),
+                }
+            }
+            ("fact", _) => {
+                if !shows(&shown, rest) {
+                    faults.push(format!("Kafka has {rest}, not so\n{shown}"));
                 }
             }
             ("again" | "refused", _) => {
@@ -151,6 +160,16 @@ fn kafka_reads_what_we_write_and_we_what_kafka_writes() {
     assert_eq!(ours, sampled, "messages and versions");
     assert_eq!(our_apis(), apis, "keys, names and stable versions");
     assert_eq!(our_headers(), headers, "headers: key, version, of the request, of the response");
+}
+
+/// Whether a message that shows itself so has the field with this value, `name: value`.
+fn shows(message: &str, fact: &str) -> bool {
+    let (name, value) = fact.split_once(": ").expect("a name and a value");
+    let forms = [format!(" {name}: {value}"), format!(" {name}: Some({value})")];
+    forms.iter().any(|form| {
+        let ends = message.match_indices(form.as_str()).map(|(at, _)| &message[at + form.len()..]);
+        ends.into_iter().any(|after| after.starts_with(", ") || after.starts_with(" }"))
+    })
 }
 
 fn our_apis() -> Vec<String> {

@@ -1,5 +1,5 @@
-//! WriteShareGroupState (85), versions 0 to 1: a partition's leader stores the state of share-
-//! partitions (KIP-932). Always flexible.
+//! WriteShareGroupState (85), versions 0 to 1: a partition's leader stores the state of
+//! share-partitions (KIP-932). Always flexible.
 //!
 //! A share-partition is a partition as one share group sees it; its coordinator keeps the state.
 //!
