@@ -27,7 +27,7 @@ func read(message *kafka.Message) bridge.Record {
 
 // final tells whether an error is one that the client does not mend by itself, as it does lost connections.
 func final(err kafka.Error) bool {
-	return err.IsFatal() || err.Code() >= 0 && !err.IsRetriable()
+	return err.IsFatal() || err.Code() >= 0 && !err.IsRetriable() && !bridge.Passing(int(err.Code()))
 }
 
 func (c *client) Read(topic string, from bridge.Start, each func(bridge.Record) bool) error {
@@ -187,7 +187,8 @@ func (m *member) run() {
 		case *kafka.Message:
 			m.events.Records([]bridge.Record{read(event)})
 		case kafka.Error:
-			if final(event) {
+			// A topic made just now may not be known yet; the client asks for it again.
+			if final(event) && event.Code() != kafka.ErrUnknownTopicOrPart {
 				m.failed = true
 				m.events.Failed(event)
 				return

@@ -13,6 +13,17 @@ func CodeName(code int) string {
 	return codeNames[code]
 }
 
+// Passing tells whether a code says that the broker is not ready yet, as after a restart: clients ask again, and
+// where one leaves that to its user, its helper does.
+func Passing(code int) bool {
+	switch CodeName(code) {
+	case "LEADER_NOT_AVAILABLE", "NOT_LEADER_OR_FOLLOWER", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE",
+		"NOT_COORDINATOR", "REBALANCE_IN_PROGRESS":
+		return true
+	}
+	return false
+}
+
 // By code, from the protocol's own table.
 var codeNames = [...]string{
 	"NONE",
@@ -21,7 +32,7 @@ var codeNames = [...]string{
 	"UNKNOWN_TOPIC_OR_PARTITION",
 	"INVALID_FETCH_SIZE",
 	"LEADER_NOT_AVAILABLE",
-	"NOT_LEADER_FOR_PARTITION",
+	"NOT_LEADER_OR_FOLLOWER",
 	"REQUEST_TIMED_OUT",
 	"BROKER_NOT_AVAILABLE",
 	"REPLICA_NOT_AVAILABLE",

@@ -71,6 +71,16 @@ func (c *client) Read(topic string, from bridge.Start, each func(bridge.Record) 
 	}
 }
 
+// passing tells whether to ask again, which Client leaves to its user.
+func passing(err error) bool {
+	var code kafka.Error
+	if errors.As(err, &code) && bridge.Passing(int(code)) {
+		time.Sleep(fetchWait)
+		return true
+	}
+	return false
+}
+
 func (c *client) fetch(ctx context.Context, topic string, from, last int64, each func(bridge.Record) bool) error {
 	for from < last {
 		fetched, err := c.plain.Fetch(ctx, &kafka.FetchRequest{
@@ -78,6 +88,9 @@ func (c *client) fetch(ctx context.Context, topic string, from, last int64, each
 		})
 		if err == nil {
 			err = fetched.Error
+		}
+		if passing(err) && ctx.Err() == nil {
+			continue
 		}
 		if err != nil {
 			return err
@@ -177,7 +190,7 @@ func (m *member) run(ctx context.Context) {
 			}
 			// Lost connections are to be retried; what the broker says of this member or its topics is final.
 			var code kafka.Error
-			if errors.As(err, &code) && !code.Temporary() && code != kafka.RebalanceInProgress {
+			if errors.As(err, &code) && !code.Temporary() && !bridge.Passing(int(code)) {
 				m.events.Failed(err)
 				return
 			}
@@ -290,6 +303,9 @@ func (c *client) Fenced(group, topic string) error {
 		return response, response.Error
 	}
 	first, err := join()
+	for passing(err) && ctx.Err() == nil {
+		first, err = join()
+	}
 	if err != nil {
 		return err
 	}

@@ -107,6 +107,11 @@ func (c *client) GroupRead(group, topic string, count int) ([]bridge.Record, err
 	handler := &someRecords{count: count, done: done}
 	for ctx.Err() == nil && err == nil {
 		err = member.Consume(ctx, []string{topic}, handler)
+		var code sarama.KError
+		if errors.As(err, &code) && bridge.Passing(int(code)) {
+			err = nil
+			time.Sleep(fetchWait)
+		}
 	}
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -167,7 +172,7 @@ func (m *member) run(ctx context.Context, topics []string) {
 		fmt.Fprintln(os.Stderr, "consuming", topics, err)
 		// Lost connections are to be retried; what the broker says of this member or its topics is final.
 		var code sarama.KError
-		if errors.As(err, &code) && code != sarama.ErrConsumerCoordinatorNotAvailable && code != sarama.ErrRebalanceInProgress {
+		if errors.As(err, &code) && !bridge.Passing(int(code)) {
 			m.events.Failed(err)
 			return
 		}
