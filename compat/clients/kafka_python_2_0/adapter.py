@@ -74,9 +74,16 @@ class OldAdapter(KafkaPythonAdapter):
         for answer in raised(self.admin.alter_configs, [wanted]).resources:
             judge(answer[0], answer[1])
 
-    # Writing.
+    # Writing. Without a word this version tries once.
+    def produce(self, topic, records, partition=0, codec="none", idempotent=False):
+        producer = LiveProducer(self.bootstrap, topic, partition, retries=RETRIES,
+                                compression_type=None if codec == "none" else codec)
+        try:
+            producer.send(records)
+        finally:
+            producer.close()
+
     def producer(self, topic):
-        # Without a word this version tries once.
         return LiveProducer(self.bootstrap, topic, 0, acks="all", retries=RETRIES)
 
     # Places.

@@ -263,6 +263,10 @@ const OPS = {
   create_topic: async ({ topic, partitions, configs }) => {
     const entries = Object.entries(configs).map(([name, value]) => ({ name, value }))
     await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs: entries })
+    // Kafka may need a moment until all partitions have their leader; a stream that meets one without begins
+    // again at what is committed, with all partitions.
+    const all = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: ListOffsetTimestamps.LATEST }))
+    await admin.listOffsets({ topics: [{ name: topic, partitions: all }] })
   },
   partition_counts: async () => {
     const { topics } = await admin.metadata({ topics: await admin.listTopics(), forceUpdate: true })
