@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 
-CALL_SECONDS_MAX = 60
+CALL_SECONDS_MAX = 120
 # For a member, a rebalance or a rejoin: several heartbeats and a fetch, on a busy machine.
 WAIT_SECONDS_MAX = 120
 SESSION_MS = 6000

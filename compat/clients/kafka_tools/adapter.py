@@ -220,7 +220,7 @@ class KafkaToolsAdapter(Adapter):
             return self.group_read(group, topic, count)
         done = self.run("kafka-console-consumer", *self._consumer(
             "--topic", topic, "--partition", "0", "--offset", "earliest" if offset is None else str(offset),
-            "--max-messages", str(count), "--timeout-ms", "15000",
+            "--max-messages", str(count), "--timeout-ms", "60000",
         ))
         return parse(done.out, topic)[0]
 
@@ -228,7 +228,7 @@ class KafkaToolsAdapter(Adapter):
         """Reads several topics in one go; the records do not tell which topic they came from."""
         done = self.run("kafka-console-consumer", *self._consumer(
             "--include", "|".join(re.escape(topic) for topic in topics), "--from-beginning",
-            "--max-messages", str(count), "--timeout-ms", "15000",
+            "--max-messages", str(count), "--timeout-ms", "60000",
         ))
         return parse(done.out)[0]
 
@@ -259,7 +259,7 @@ class KafkaToolsAdapter(Adapter):
     def read_lines(self, topic, count, path):
         with open(path, "wb") as lines:
             self.run("kafka-console-consumer", "--topic", topic, "--partition", "0", "--offset", "earliest",
-                     "--max-messages", str(count), "--timeout-ms", "20000", out=lines)
+                     "--max-messages", str(count), "--timeout-ms", "60000", out=lines)
 
     # Places.
     def _offset(self, topic, when):
@@ -311,7 +311,7 @@ class KafkaToolsAdapter(Adapter):
     def group_read(self, group, topic, count):
         done = self.run("kafka-console-consumer", *self._consumer(
             "--group", group, "--topic", topic, "--from-beginning", "--max-messages", str(count),
-            "--timeout-ms", "20000", session_timeout_ms=SESSION_MS,
+            "--timeout-ms", "60000", session_timeout_ms=SESSION_MS,
         ))
         return parse(done.out, topic)[0]
 

@@ -17,7 +17,7 @@ const CODECS = {
   lz4: CompressionTypes.LZ4,
   zstd: CompressionTypes.ZSTD,
 }
-const CALL_MS_MAX = 55000
+const CALL_MS_MAX = 115000
 const PUMP_PAUSE_MS = 10
 const LINES_PER_SEND = 5000
 
