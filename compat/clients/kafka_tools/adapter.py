@@ -18,6 +18,8 @@ from harness import install
 KEY_END, HEADERS_END, AND, IS = "<~key~>", "<~headers~>", "<~and~>", "="
 NULL, RECORD_END = "<~null~>", "<~end~>\n"
 LINES_CODEC = "snappy"
+# By itself the console producer takes a reply for lost after a second and a half, and gives up at the third.
+PATIENCE = ["--request-timeout-ms", "30000", "--message-send-max-retries", "1000"]
 
 CLASSES = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
@@ -200,7 +202,7 @@ class KafkaToolsAdapter(Adapter):
     def _producer(self, topic, idempotent, **config):
         config = {"enable.idempotence": str(idempotent).lower(), "linger.ms": 5, "reconnect.backoff.max.ms": 500,
                   **config}
-        return ["--topic", topic, *flags("--reader-property", READER), *flags("--command-property", config)]
+        return ["--topic", topic, *PATIENCE, *flags("--reader-property", READER), *flags("--command-property", config)]
 
     def produce(self, topic, records, partition=0, codec="none", idempotent=False):
         self.run("kafka-console-producer", *self._producer(topic, idempotent), "--compression-codec", codec,
@@ -254,7 +256,7 @@ class KafkaToolsAdapter(Adapter):
 
     def write_lines(self, topic, path):
         with open(path, "rb") as lines:
-            self.run("kafka-console-producer", "--topic", topic, "--compression-codec", LINES_CODEC, given_file=lines)
+            self.run("kafka-console-producer", "--topic", topic, *PATIENCE, "--compression-codec", LINES_CODEC, given_file=lines)
 
     def read_lines(self, topic, count, path):
         with open(path, "wb") as lines:
