@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"walser/compat/bridge"
 )
@@ -50,7 +52,28 @@ func (p *producer) Send(records []bridge.Record) error {
 			messages[n].Headers = append(messages[n].Headers, kafka.Header{Key: header.Name, Value: header.Value})
 		}
 	}
-	return p.writer.WriteMessages(ctx, messages...)
+	for {
+		err := p.writer.WriteMessages(ctx, messages...)
+		if !leaderless(err, len(messages)) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(fetchWait)
+	}
+}
+
+// leaderless tells whether not one message was sent, because the partition has no leader yet: a Writer does not try
+// that again.
+func leaderless(err error, count int) bool {
+	var several kafka.WriteErrors
+	if !errors.As(err, &several) || len(several) != count {
+		return false
+	}
+	for _, one := range several {
+		if !errors.Is(one, protocol.ErrNoLeader) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *producer) Close() error {
