@@ -95,7 +95,7 @@ final class AdminTable {
                 Failures.await(asking.ask(admin));
             } catch (UnsupportedVersionException expected) {
                 return;
-            } catch (Exception error) {
+            } catch (Exception | AssertionError error) {
                 if (complete) {
                     return;
                 }
