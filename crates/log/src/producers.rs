@@ -319,7 +319,8 @@ impl Producers {
             let id = ProducerId(i64::from_be_bytes(take(&mut from)?));
             let earlier = i32::from_be_bytes(take(&mut from)?);
             let producer = self.table.get_mut(&id).ok_or(SnapshotError::TrailingBytes)?;
-            let last = producer.batches.pop_back();
+            // Whoever has earlier batches has a last one, and all have sequences.
+            let last = producer.batches.pop_back().ok_or(SnapshotError::TrailingBytes)?;
             for _ in 0..earlier {
                 let batch = ProducedBatch {
                     first_sequence: i32::from_be_bytes(take(&mut from)?),
@@ -327,11 +328,14 @@ impl Producers {
                     last_offset: Offset(i64::from_be_bytes(take(&mut from)?)),
                     timestamp: Timestamp(i64::from_be_bytes(take(&mut from)?)),
                 };
+                if batch.first_sequence < 0 || batch.last_sequence < 0 {
+                    return Err(SnapshotError::TrailingBytes);
+                }
                 if producer.batches.len() + 1 < BATCHES_REMEMBERED {
                     producer.batches.push_back(batch);
                 }
             }
-            producer.batches.extend(last);
+            producer.batches.push_back(last);
         }
         Ok(())
     }

@@ -90,3 +90,27 @@ fn a_snapshot_comes_back_and_a_damaged_one_is_refused() {
     }
     assert_eq!(Producers::decode(&Producers::default().encode(), 0), Ok(Producers::default()));
 }
+
+/// Found by fuzzing: what would be written again was not what had been read.
+#[test]
+fn earlier_batches_without_a_last_one_are_not_ours() {
+    let mut producers = Producers::default();
+    for n in 0..2 {
+        producers.enter(&header(9, 1, n, 1, i64::from(n)), None, 50);
+    }
+    let file = producers.encode();
+    let sealed = |mut file: Vec<u8>| {
+        let sum = crc::crc32c(&file[6..]).to_be_bytes();
+        file[2..6].copy_from_slice(&sum);
+        file
+    };
+    let last_sequence = 6 + 4 + 8 + 2;
+    let mut without_last = file.clone();
+    without_last[last_sequence..last_sequence + 4].copy_from_slice(&(-1_i32).to_be_bytes());
+    let earlier_sequence = 6 + 4 + ENTRY_LEN + 4 + 8 + 4;
+    let mut negative = file;
+    negative[earlier_sequence..earlier_sequence + 4].copy_from_slice(&(-5_i32).to_be_bytes());
+    for bad in [without_last, negative] {
+        assert_eq!(Producers::decode(&sealed(bad), 50), Err(SnapshotError::TrailingBytes));
+    }
+}
