@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{compat, crash, guide, tidy};
+use crate::{compat, crash, fuzz, guide, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
-fmt, tidy, clippy, tests, differential tests, quickstart, real clients, the guide's commands, kill -9 under load.
+fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands,
+kill -9 under load.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -44,6 +45,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     step("differential tests");
     cargo(&["test", "--manifest-path", "compat/differential/Cargo.toml"])?;
+    step("fuzz");
+    succeeded("fuzz", fuzz::run(&["--seconds".to_owned(), "5".to_owned()])?)?;
     step("real clients");
     succeeded("compat", compat::run(&["--check".to_owned()])?)?;
     step("guide");

@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod compat;
 mod crash;
+mod fuzz;
 mod guide;
 mod python;
 mod tidy;
@@ -41,6 +42,7 @@ const VERBS: &[Verb] = &[
         about: "kill the release binary under load and check that nothing acknowledged is lost",
         run: crash::run,
     },
+    Verb { name: "fuzz", about: "hostile bytes for every decoder, with libFuzzer", run: fuzz::run },
     Verb {
         name: "guide",
         about: "the commands of docs/guide, run as a reader would",

@@ -23,6 +23,8 @@ pub mod names;
 mod producers;
 mod read;
 mod recovery;
+#[cfg(feature = "test-support")]
+pub mod reread;
 mod retention;
 mod section;
 mod segment;

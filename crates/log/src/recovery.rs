@@ -498,7 +498,7 @@ pub(crate) fn first_timestamp(
     Ok(first.map(|(_, header)| header.max_timestamp).filter(|time| time.is_some()))
 }
 
-fn metadata_text(topic_id: Uuid) -> String {
+pub(crate) fn metadata_text(topic_id: Uuid) -> String {
     format!("version: 0\ntopic_id: {}", names::id_text(topic_id))
 }
 

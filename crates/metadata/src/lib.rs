@@ -27,6 +27,8 @@ pub mod quorum;
 mod record;
 mod refusal;
 mod replay;
+#[cfg(feature = "test-support")]
+pub mod reread;
 mod shared_map;
 mod topic_name;
 
