@@ -256,7 +256,8 @@ class KafkaToolsAdapter(Adapter):
 
     def write_lines(self, topic, path):
         with open(path, "rb") as lines:
-            self.run("kafka-console-producer", "--topic", topic, *PATIENCE, "--compression-codec", LINES_CODEC, given_file=lines)
+            self.run("kafka-console-producer", "--topic", topic, *PATIENCE, "--compression-codec", LINES_CODEC,
+                     given_file=lines)
 
     def read_lines(self, topic, count, path):
         with open(path, "wb") as lines:
