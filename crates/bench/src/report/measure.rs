@@ -68,6 +68,15 @@ struct Used {
     footprint: Footprint,
 }
 
+/// What a reader of a run must know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    /// The generator used its whole core.
+    generator: bool,
+    /// Fewer requests a second than asked for.
+    rate: bool,
+}
+
 impl Session {
     /// Begins with what earlier runs have left in `results`.
     pub(crate) fn new(programs: Programs, options: Options, results: Results) -> Result<Session> {
@@ -141,7 +150,7 @@ impl Session {
                     kind,
                     repeat,
                     load,
-                    figures.map(|figures| (figures, false)),
+                    figures.map(|figures| (figures, Limits::default())),
                 )?;
             }
             return Ok(());
@@ -202,7 +211,10 @@ impl Session {
             ..produce(1, 0.3)
         };
         for workload in [produce(1, 0.3), produce(16, 0.3), produce(1000, 0.1), end_to_end] {
-            generate(&workload, peer)?;
+            // What warms gives no figure, so that a run too short to count is no failure.
+            if let Err(error) = generate(&workload, peer) {
+                eprintln!("    while warming: {error:#}");
+            }
         }
         delete(peer)?;
         peer.pin()
@@ -215,7 +227,7 @@ impl Session {
         scenario: &Scenario,
         workload: &Workload,
         fill: Option<&Workload>,
-    ) -> Result<(BTreeMap<String, f64>, bool)> {
+    ) -> Result<(BTreeMap<String, f64>, Limits)> {
         create(peer, scenario.synced)?;
         if let Some(fill) = fill {
             generate(fill, peer).context("while the topic was filled")?;
@@ -229,7 +241,8 @@ impl Session {
         let (outcome, used) = measured?;
         let mut figures = figures(&outcome, &used);
         add_footprint(&mut figures, "", &used.footprint);
-        Ok((figures, outcome.generator.was_limit))
+        let generator = outcome.generator;
+        Ok((figures, Limits { generator: generator.was_limit, rate: generator.saturated }))
     }
 
     /// Idle, with connections, and under load: one process, in this order.
@@ -322,11 +335,11 @@ impl Session {
         kind: Kind,
         repeat: u32,
         load: [f64; 3],
-        measured: Result<(BTreeMap<String, f64>, bool)>,
+        measured: Result<(BTreeMap<String, f64>, Limits)>,
     ) -> Result<()> {
         self.done += 1;
         let progress = format!("[{:>3}/{}]", self.done, self.planned);
-        let (figures, generator_bound) = match measured {
+        let (figures, limits) = match measured {
             Ok(measured) => measured,
             Err(error) => {
                 self.failed(&format!("{kind}, {}, repeat {repeat}: {error:#}", scenario.name));
@@ -340,7 +353,11 @@ impl Session {
                 line.push_str(&format!("  {} {value} {}", shown.label, shown.unit));
             }
         }
-        let bound = if generator_bound { "  (generator-bound)" } else { "" };
+        let bound = match limits {
+            Limits { rate: true, .. } => "  (the rate was not reached)",
+            Limits { generator: true, .. } => "  (generator-bound)",
+            Limits { .. } => "",
+        };
         eprintln!("{progress} {:<13} {kind:<7} load {:.2} {line}{bound}", scenario.name, load[0]);
         let fresh = || -> Result<Measured> {
             Ok(Measured {
@@ -355,7 +372,14 @@ impl Session {
             self.results.scenarios.insert(scenario.name.to_owned(), fresh()?);
         }
         let measured = self.results.scenarios.get_mut(scenario.name).context("just put there")?;
-        measured.runs.push(Run { program: kind, repeat, load, generator_bound, figures });
+        measured.runs.push(Run {
+            program: kind,
+            repeat,
+            load,
+            generator_bound: limits.generator,
+            rate_missed: limits.rate,
+            figures,
+        });
         self.results.save(&self.options.output)
     }
 

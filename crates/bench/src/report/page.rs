@@ -140,12 +140,23 @@ fn table(results: &Results, scenarios: &[&Scenario]) -> String {
             "\n† The generator used its whole core, so that the program could have done more a second. CPU for each request, batch or GB holds all the same.\n",
         );
     }
+    let missed =
+        |program| scenarios.iter().any(|scenario| results.rate_missed(scenario.name, program));
+    if Kind::ALL.iter().any(|program| missed(*program)) {
+        text.push_str("\n‡ It did not reach the asked rate: its latencies are those of a queue.\n");
+    }
     text
 }
 
 fn cell(results: &Results, scenario: &Scenario, shown: &Shown, program: Kind) -> Option<String> {
     let spread = scaled(results, scenario.name, shown, program)?;
-    let mark = if results.generator_bound(scenario.name, program) { "†" } else { "" };
+    let mark = if results.rate_missed(scenario.name, program) {
+        "‡"
+    } else if results.generator_bound(scenario.name, program) {
+        "†"
+    } else {
+        ""
+    };
     let value = format!("{}{mark}", short(spread.median));
     if spread.min.total_cmp(&spread.max).is_eq() {
         return Some(value);
@@ -393,6 +404,7 @@ mod tests {
             repeat,
             load: [0.5; 3],
             generator_bound: program == Kind::Floor,
+            rate_missed: false,
             figures: BTreeMap::from([("cpu_us_per_request".to_owned(), value)]),
         };
         let measured = Measured {

@@ -140,6 +140,7 @@ mod tests {
             repeat: 1,
             load: [0.0; 3],
             generator_bound: false,
+            rate_missed: false,
             figures: BTreeMap::from([("cpu_us_per_request".to_owned(), value)]),
         };
         let mut results = Results::default();

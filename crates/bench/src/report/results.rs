@@ -43,6 +43,9 @@ pub(crate) struct Run {
     pub(crate) load: [f64; 3],
     /// The generator used its whole core: the broker could have done more.
     pub(crate) generator_bound: bool,
+    /// The asked rate was not reached: the program was saturated, and latencies are those of a queue.
+    #[serde(default)]
+    pub(crate) rate_missed: bool,
     /// By name; names end in their unit.
     pub(crate) figures: BTreeMap<String, f64>,
 }
@@ -79,11 +82,20 @@ impl Results {
 
     /// Whether the generator was the limit in at least half of the repeats.
     pub(crate) fn generator_bound(&self, scenario: &str, program: Kind) -> bool {
+        self.half(scenario, program, |run| run.generator_bound)
+    }
+
+    /// Whether the asked rate was missed in at least half of the repeats.
+    pub(crate) fn rate_missed(&self, scenario: &str, program: Kind) -> bool {
+        self.half(scenario, program, |run| run.rate_missed)
+    }
+
+    fn half(&self, scenario: &str, program: Kind, is: impl Fn(&Run) -> bool) -> bool {
         let Some(measured) = self.scenarios.get(scenario) else { return false };
         let of_program = measured.runs.iter().filter(|run| run.program == program);
-        let (bound, all) = of_program
-            .fold((0, 0), |(bound, all), run| (bound + usize::from(run.generator_bound), all + 1));
-        all > 0 && bound * 2 >= all
+        let (found, all) =
+            of_program.fold((0, 0), |(found, all), run| (found + usize::from(is(run)), all + 1));
+        all > 0 && found * 2 >= all
     }
 
     /// Median of one program over median of another.
@@ -125,6 +137,7 @@ mod tests {
             repeat: 0,
             load: [0.0; 3],
             generator_bound: program == Kind::Floor,
+            rate_missed: false,
             figures: BTreeMap::from([("cpu_us_per_request".to_owned(), value)]),
         };
         let runs = [2.0, 4.0, 90.0]
