@@ -46,7 +46,8 @@ impl Broker {
                 for partition in topic.partitions() {
                     partition.log().expire_producers();
                     match partition.log().apply_retention() {
-                        Ok(_) => {}
+                        // Closed: its topic was deleted since the topics were listed.
+                        Ok(_) | Err(log::LogError::Closed) => {}
                         Err(error) => tracing::error!(
                             topic = %topic.name,
                             partition = partition.id().index,
