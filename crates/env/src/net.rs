@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -128,6 +129,30 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.poll_read_ready(context),
             Stream::Simulated(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Sends buffers that more follows at once, such as a region of a file: the kernel keeps a
+    /// packet that is not full back for it, and the peer is not woken for the beginning alone.
+    pub fn poll_write_more(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Stream::Tcp(stream) = &*self else {
+            return Pin::new(self).poll_write_vectored(context, parts);
+        };
+        loop {
+            ready!(stream.poll_write_ready(context))?;
+            let sent = stream.try_io(tokio::io::Interest::WRITABLE, || {
+                let mut ancillary = SendAncillaryBuffer::default();
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                Ok(rustix::net::sendmsg(stream, parts, &mut ancillary, flags)?)
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
         }
     }
 

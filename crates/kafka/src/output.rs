@@ -142,8 +142,12 @@ impl Output {
                     *slice = IoSlice::new(bytes);
                     count += 1;
                 }
-                Pin::new(stream)
-                    .poll_write_vectored(context, slices.get(..count).unwrap_or_default())
+                let slices = slices.get(..count).unwrap_or_default();
+                if count < self.pieces.len() {
+                    stream.poll_write_more(context, slices)
+                } else {
+                    Pin::new(stream).poll_write_vectored(context, slices)
+                }
             }
         }
     }
