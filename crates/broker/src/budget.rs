@@ -234,6 +234,25 @@ impl Grant {
         })
     }
 
+    /// Holds at least `bytes` from now on if that leaves others half of what is there for all. For
+    /// room that is welcome and not needed.
+    pub fn try_hold(&mut self, bytes: usize) -> bool {
+        let more = signed(bytes) - self.held();
+        if more <= 0 {
+            return true;
+        }
+        let total = self.budget.total();
+        let mut pool = self.budget.0.pool.lock();
+        let is_plenty = pool.open - more >= (total - pool.reserve) / 2;
+        if !is_plenty || !pool.line.is_empty() {
+            return false;
+        }
+        pool.open -= more;
+        drop(pool);
+        self.open += more;
+        true
+    }
+
     /// Holds no more than `bytes` from now on; what was lent goes back first.
     pub fn shrink(&mut self, bytes: usize) {
         let surplus = self.held() - signed(bytes);

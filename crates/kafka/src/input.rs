@@ -1,7 +1,9 @@
 //! The receive buffer of a connection, and the frames in it.
 //!
 //! It grows with the bytes that came, never by the length a frame declares, and costs nothing while
-//! no frame is under way. Frames leave as slices of it: nothing is copied.
+//! no frame is under way. Frames leave as slices of it: nothing is copied. A peer that fills it with
+//! every read gets more room at a time, as long as memory is plenty, so that a burst of requests or
+//! one large request comes in one read.
 //!
 //! Invariant: beyond a small free part, the whole allocation behind the buffer is held in the byte
 //! budget, also the part that frames have left already.
@@ -22,6 +24,10 @@ const FIRST_BYTES: usize = 16 * 1024;
 /// Room below this is not worth a read, unless a frame ends in it.
 const ROOM_BYTES_MIN: usize = FIRST_BYTES / 4;
 
+/// The most room a busy connection gets at a time: a batch of Kafka's largest default size, and
+/// beyond it nothing is saved.
+const HABIT_BYTES_MAX: usize = 1024 * 1024 + FIRST_BYTES;
+
 /// Half a frame up to this size does not keep a buffer for the other half: that may never come.
 const SMALL_BYTES: usize = 1024;
 
@@ -41,13 +47,16 @@ pub(crate) struct Input {
     buffer: BytesMut,
     /// Bytes of the allocation behind the buffer.
     allocated: usize,
+    /// What one read has brought of late, roughly; 0 is little.
+    habit: usize,
     frame_bytes_max: usize,
     grant: Grant,
 }
 
 impl Input {
     pub(crate) fn new(budget: &Budget, frame_bytes_max: usize) -> Input {
-        Input { buffer: BytesMut::new(), allocated: 0, frame_bytes_max, grant: budget.grant() }
+        let grant = budget.grant();
+        Input { buffer: BytesMut::new(), allocated: 0, habit: 0, frame_bytes_max, grant }
     }
 
     /// The next whole frame, without its length.
@@ -124,7 +133,14 @@ impl Input {
     ) -> Poll<io::Result<usize>> {
         ready!(stream.poll_readable(context))?;
         ready!(self.poll_room(context));
-        pin!(stream.read_buf(&mut self.buffer)).poll(context)
+        let room = self.buffer.capacity() - self.buffer.len();
+        let received = ready!(pin!(stream.read_buf(&mut self.buffer)).poll(context))?;
+        if received == room {
+            self.habit = (self.habit.max(FIRST_BYTES) * 2).min(HABIT_BYTES_MAX);
+        } else if received < self.habit / 4 {
+            self.habit /= 2;
+        }
+        Poll::Ready(Ok(received))
     }
 
     /// Makes room for a read, when the budget has it.
@@ -134,16 +150,28 @@ impl Input {
             Ok(Some(len)) => (LENGTH_BYTES + len).saturating_sub(held),
             Ok(None) | Err(BadLength(_)) => 0,
         };
+        let needed = growth(held, rest);
+        let wanted = needed.max(self.habit.saturating_sub(held));
         let room = self.buffer.capacity() - held;
-        if room >= ROOM_BYTES_MIN || (rest > 0 && room >= rest) {
+        if room >= wanted {
             return Poll::Ready(());
         }
         // The frames in front are gone: cheaper than a new buffer.
-        if self.allocated <= FREE_INPUT_BYTES && self.buffer.try_reclaim(ROOM_BYTES_MIN) {
+        let is_fitting = self.allocated <= self.habit.max(FREE_INPUT_BYTES);
+        let whole = self.allocated.saturating_sub(held);
+        if is_fitting && whole >= ROOM_BYTES_MIN && self.buffer.try_reclaim(wanted.min(whole)) {
             return Poll::Ready(());
         }
-        let bytes = held + growth(held, rest);
-        ready!(self.grant.poll_hold(context, counted(bytes), counted(held + rest)));
+        if room >= ROOM_BYTES_MIN || (rest > 0 && room >= rest) {
+            return Poll::Ready(());
+        }
+        let bytes = if wanted > needed && self.grant.try_hold(counted(held + wanted)) {
+            held + wanted
+        } else {
+            let bytes = held + needed;
+            ready!(self.grant.poll_hold(context, counted(bytes), counted(held + rest)));
+            bytes
+        };
         self.move_to(bytes - held);
         if !self.grant.borrows() {
             self.grant.shrink(counted(self.allocated));

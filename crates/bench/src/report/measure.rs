@@ -234,7 +234,7 @@ impl Session {
         }
         let seconds = self.options.seconds.min(scenario.seconds_max);
         let workload =
-            Workload { seconds, warm_up_seconds: (seconds / 3.0).min(1.0), ..workload.clone() };
+            Workload { seconds, warm_up_seconds: (seconds / 2.0).min(2.0), ..workload.clone() };
         peer.pin()?;
         let measured = generate(&workload, peer);
         delete(peer)?;

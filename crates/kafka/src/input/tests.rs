@@ -152,6 +152,42 @@ async fn half_a_small_frame_costs_what_came() {
     }
 }
 
+/// Sends `count` frames, and says how many reads they took.
+async fn reads_of(wire: &mut Wire, frame: &[u8], count: usize) -> usize {
+    wire.send(&frame.repeat(count)).await;
+    let (mut reads, mut frames) = (0, 0);
+    while frames < count {
+        while wire.input.has_frame() {
+            frames += usize::from(wire.input.next_frame().unwrap().is_some());
+        }
+        reads += usize::from(wire.poll().is_ready());
+    }
+    reads
+}
+
+#[tokio::test]
+async fn a_busy_peer_is_read_in_larger_pieces_while_memory_is_plenty() {
+    let frame = framed(&vec![1; 1000]);
+    let mut wire = Wire::new(64 << 20);
+    let first = reads_of(&mut wire, &frame, 500).await;
+    let then = reads_of(&mut wire, &frame, 500).await;
+    assert!(then <= 3 && then < first, "{first} reads, then {then}");
+    assert_eq!((wire.poll(), wire.held()), (Poll::Pending, 0));
+    // Little by little it asks for less again.
+    for _ in 0..20 {
+        assert_eq!(reads_of(&mut wire, &frame, 1).await, 1);
+    }
+    assert!(wire.input.habit < FREE_INPUT_BYTES, "{}", wire.input.habit);
+
+    // The same where others hold more than half.
+    let mut wire = Wire::new(64 << 20);
+    let mut others = wire.budget.tally();
+    others.count(40 << 20);
+    reads_of(&mut wire, &frame, 500).await;
+    let then = reads_of(&mut wire, &frame, 500).await;
+    assert!(then >= 500 * 1004 / (16 * 1024), "{then} reads");
+}
+
 #[tokio::test]
 async fn small_requests_never_wait_for_the_budget() {
     let mut wire = Wire::new(1 << 20);
