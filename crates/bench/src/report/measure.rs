@@ -16,10 +16,13 @@ use walser_bench::{Arrivals, BatchShape, BenchError, Latency, Mark, Mode, Outcom
 use crate::machine::{self, Machine, now, pause};
 use crate::peers::{Kind, Peer, Prepared, Programs};
 use crate::results::{Measured, Results, Run};
-use crate::scenarios::{PARTITIONS, Place, Scenario, TOPIC, Work};
+use crate::scenarios::{PARTITIONS, Place, Scenario, Section, TOPIC, Work};
 use crate::storage::Storage;
 use crate::talk::{Frame, Talk};
 use crate::usage::{self, CpuClock, CpuTime, Footprint};
+
+/// What a producing run writes at most, about.
+const TOUCHED_BYTES: u64 = 4_000_000_000;
 
 /// What a run of the benchmark is asked for.
 #[derive(Clone, Debug)]
@@ -167,7 +170,7 @@ impl Session {
                 peer = Peer::start(&self.programs, kind, &storage.path().join(scenario.name), &[])?;
             }
             let load = machine::load_average()?;
-            let measured = self.load(&peer, scenario, workload, fill.as_ref());
+            let measured = self.load(&peer, &storage, scenario, workload, fill.as_ref());
             self.keep(scenario, &storage, kind, repeat, load, measured)?;
             self.wait_for_room(&storage)?;
         }
@@ -224,11 +227,15 @@ impl Session {
     fn load(
         &self,
         peer: &Peer,
+        storage: &Storage,
         scenario: &Scenario,
         workload: &Workload,
         fill: Option<&Workload>,
     ) -> Result<(BTreeMap<String, f64>, Limits)> {
         create(peer, scenario.synced)?;
+        if scenario.section == Section::Produce {
+            storage.touch(TOUCHED_BYTES)?;
+        }
         if let Some(fill) = fill {
             generate(fill, peer).context("while the topic was filled")?;
         }

@@ -4,10 +4,14 @@
 //! mood is no part of it; otherwise, and always for synced runs, in a fresh folder on disk. Which one
 //! it was is part of the result.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+
+/// Bytes written at a time to touch memory.
+const TOUCH_PIECE: usize = 1 << 20;
 
 /// A folder for the brokers' data, gone when this is dropped.
 #[derive(Debug)]
@@ -53,6 +57,31 @@ impl Storage {
     /// The kind of file system, for the report.
     pub(crate) fn kind(&self) -> Result<String> {
         crate::machine::filesystem(&self.path)
+    }
+
+    /// Writes `bytes` of memory and gives them back, so that a run finds pages that are really there.
+    ///
+    /// A virtual machine may hand its free memory back to the host within seconds, and to touch such a
+    /// page again costs five times the write itself: whoever came first would pay it for the others.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the benchmark's own folder, not a broker's file"
+    )]
+    pub(crate) fn touch(&self, bytes: u64) -> Result<()> {
+        if !self.mounted {
+            return Ok(());
+        }
+        let path = self.path.join("touched");
+        let piece = vec![0; TOUCH_PIECE];
+        let mut file = std::fs::File::create(&path)?;
+        let bytes = bytes.min(self.free_bytes()? / 2);
+        let mut written = 0;
+        while written < bytes {
+            file.write_all(&piece)?;
+            written += TOUCH_PIECE as u64;
+        }
+        std::fs::remove_file(&path)?;
+        Ok(())
     }
 
     /// Bytes still free.
