@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{compat, crash, fuzz, guide, tidy};
+use crate::{compat, crash, dist, fuzz, guide, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
-fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands,
-kill -9 under load.
+fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands, the
+static binary with image and unit, kill -9 under load.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -51,6 +51,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     succeeded("compat", compat::run(&["--check".to_owned()])?)?;
     step("guide");
     succeeded("guide", guide::run(&[])?)?;
+    step("static binary, image, unit");
+    let quick = ["--check", "--profile", "release"].map(str::to_owned);
+    succeeded("dist", dist::run(&quick)?)?;
     step("kill -9");
     succeeded("crash", crash::run(&[])?)?;
     println!("== all passed after {} s", start.elapsed().as_secs());

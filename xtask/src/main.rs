@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod compat;
 mod crash;
+mod dist;
 mod fuzz;
 mod guide;
 mod python;
@@ -41,6 +42,11 @@ const VERBS: &[Verb] = &[
         name: "crash",
         about: "kill the release binary under load and check that nothing acknowledged is lost",
         run: crash::run,
+    },
+    Verb {
+        name: "dist",
+        about: "the static binary, the image, the systemd unit, and checks of them",
+        run: dist::run,
     },
     Verb { name: "fuzz", about: "hostile bytes for every decoder, with libFuzzer", run: fuzz::run },
     Verb {
