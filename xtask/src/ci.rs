@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{compat, crash, dist, fuzz, guide, tidy};
+use crate::{bench, compat, crash, dist, fuzz, guide, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
-fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands, the
-static binary with image and unit, kill -9 under load.
+fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands, speed
+beside the floor and instructions, the static binary with image and unit, kill -9 under load.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -51,6 +51,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     succeeded("compat", compat::run(&["--check".to_owned()])?)?;
     step("guide");
     succeeded("guide", guide::run(&[])?)?;
+    step("speed beside the floor, instructions");
+    succeeded("bench", bench::run(&["--quick".to_owned()])?)?;
+    succeeded("bench", bench::run(&["--counts".to_owned()])?)?;
     step("static binary, image, unit");
     let quick = ["--check", "--profile", "release"].map(str::to_owned);
     succeeded("dist", dist::run(&quick)?)?;

@@ -21,8 +21,8 @@ use crate::storage::Storage;
 use crate::talk::{Frame, Talk};
 use crate::usage::{self, CpuClock, CpuTime, Footprint};
 
-/// What a producing run writes at most, about.
-const TOUCHED_BYTES: u64 = 4_000_000_000;
+/// What a producing run writes in a second at most, about.
+const TOUCHED_BYTES_PER_SECOND: f64 = 1.2e9;
 
 /// What a run of the benchmark is asked for.
 #[derive(Clone, Debug)]
@@ -233,15 +233,16 @@ impl Session {
         fill: Option<&Workload>,
     ) -> Result<(BTreeMap<String, f64>, Limits)> {
         create(peer, scenario.synced)?;
-        if scenario.section == Section::Produce {
-            storage.touch(TOUCHED_BYTES)?;
-        }
         if let Some(fill) = fill {
             generate(fill, peer).context("while the topic was filled")?;
         }
         let seconds = self.options.seconds.min(scenario.seconds_max);
         let workload =
             Workload { seconds, warm_up_seconds: (seconds / 2.0).min(2.0), ..workload.clone() };
+        if scenario.section == Section::Produce {
+            let whole = workload.warm_up_seconds + seconds;
+            storage.touch(whole * TOUCHED_BYTES_PER_SECOND)?;
+        }
         peer.pin()?;
         let measured = generate(&workload, peer);
         delete(peer)?;

@@ -67,18 +67,18 @@ impl Storage {
         clippy::disallowed_methods,
         reason = "the benchmark's own folder, not a broker's file"
     )]
-    pub(crate) fn touch(&self, bytes: u64) -> Result<()> {
+    pub(crate) fn touch(&self, bytes: f64) -> Result<()> {
         if !self.mounted {
             return Ok(());
         }
         let path = self.path.join("touched");
         let piece = vec![0; TOUCH_PIECE];
         let mut file = std::fs::File::create(&path)?;
-        let bytes = bytes.min(self.free_bytes()? / 2);
-        let mut written = 0;
+        let bytes = bytes.min(self.free_bytes()? as f64 / 2.0);
+        let mut written = 0.0;
         while written < bytes {
             file.write_all(&piece)?;
-            written += TOUCH_PIECE as u64;
+            written += TOUCH_PIECE as f64;
         }
         std::fs::remove_file(&path)?;
         Ok(())
