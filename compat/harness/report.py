@@ -127,7 +127,8 @@ class Results:
             "compares them byte by byte; `cargo xtask compat` runs it all and writes this page, "
             "`cargo xtask compat --client NAME` runs one client. How the flows work is in `compat/README.md`.",
             "",
-            "✓ works as against Apache Kafka 4.3.1; n/a: the client lacks it (reasons below its table); ✗ differs.",
+            "✓ works as against Apache Kafka 4.3.1; n/a: the client lacks it; ✗ differs. A number in brackets points "
+            "to the reason, or to what was left out, below the table.",
             "",
             "| client | version | ✓ | n/a | ✗ |",
             "|---|---|---|---|---|",
@@ -147,14 +148,17 @@ class Results:
         """The table of a family: a flow a line, a client a column; then what is said about cells."""
         notes, none_has = [], []
 
-        def shown(state, detail):
-            if state == GREEN:
-                return "✓"
+        def shown(client, row):
+            state, detail = self.cell(client, row)
             if state == NOT_RUN:
                 return "–"
+            if state == GREEN:
+                detail = table.left_out(client, row)
+                if detail is None:
+                    return "✓"
             if detail not in notes:
                 notes.append(detail)
-            sign = "n/a" if state == LACKING else "✗"
+            sign = {GREEN: "✓", LACKING: "n/a", RED: "✗"}[state]
             return f"{sign} ({notes.index(detail) + 1})"
 
         yield "| | " + " | ".join(f"{plain_name(client)} {self.versions[client]}" for client in clients) + " |"
@@ -165,7 +169,7 @@ class Results:
             if len(reasons) == 1 and all(state == LACKING for state, _ in cells):
                 none_has.append((title, reasons.pop()))
                 continue
-            yield f"| {title} | " + " | ".join(shown(*cell) for cell in cells) + " |"
+            yield f"| {title} | " + " | ".join(shown(client, row) for client in clients) + " |"
         if notes:
             yield ""
             yield from (f"{number}. {note}" for number, note in enumerate(notes, 1))

@@ -21,6 +21,9 @@ LINES_CODEC = "snappy"
 # By itself the console producer takes a reply for lost after a second and a half, and gives up at the third.
 PATIENCE = ["--request-timeout-ms", "30000", "--message-send-max-retries", "1000"]
 
+# How long a tool is let ask for a topic that is not there: it shows each refusal and asks again.
+ASKED_MS = "10000"
+
 CLASSES = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
     "kafka-configs": "kafka.admin.ConfigCommand",
@@ -348,11 +351,11 @@ class KafkaToolsAdapter(Adapter):
     # Errors and load.
     def unknown_topic(self, topic):
         def produce():
-            done = call(self.command("kafka-console-producer", "--topic", topic, "--max-block-ms", "2000"), b"x\n")
+            done = call(self.command("kafka-console-producer", "--topic", topic, "--max-block-ms", ASKED_MS), b"x\n")
             raise ClientError(code_in(done.err) or "nothing said", done.err[-200:])
 
         def consume():
-            done = call(self.command("kafka-console-consumer", "--topic", topic, "--timeout-ms", "3000"))
+            done = call(self.command("kafka-console-consumer", "--topic", topic, "--timeout-ms", ASKED_MS))
             raise ClientError(code_in(done.err) or "nothing said", done.err[-200:])
 
         codes = {}

@@ -17,8 +17,7 @@ class PlatformaticAdapter(BridgeAdapter):
     eager = None
 
     def read_all(self, topics, count_each):
-        # Node 20 has no zstd of its own, and the client no other. Its snappy decoder traps on the framing of
-        # snappy-java, which most clients write.
+        # See `flows.table.LEFT_OUT`.
         readable = [topic for topic in topics if not topic.endswith((".codec-zstd", ".codec-snappy"))]
         return super().read_all(readable, count_each)
 
