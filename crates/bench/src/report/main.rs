@@ -69,7 +69,7 @@ struct Cli {
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
     /// Seconds for which Kafka's JVM is warmed in each turn
-    #[arg(long, default_value_t = 15.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     warm_up: f64,
     /// Leave out Apache Kafka
     #[arg(long)]
