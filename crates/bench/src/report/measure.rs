@@ -22,7 +22,7 @@ use crate::talk::{Frame, Talk};
 use crate::usage::{self, CpuClock, CpuTime, Footprint};
 
 /// What a producing run writes in a second at most, about.
-const TOUCHED_BYTES_PER_SECOND: f64 = 1.2e9;
+const TOUCHED_BYTES_PER_SECOND: f64 = 2e9;
 
 /// What a run of the benchmark is asked for.
 #[derive(Clone, Debug)]
