@@ -21,6 +21,9 @@ use crate::storage::Storage;
 use crate::talk::{Frame, Talk};
 use crate::usage::{self, CpuClock, CpuTime, Footprint};
 
+/// For how long a JVM runs a scenario before it is measured, at most.
+const COMPILE_SECONDS: f64 = 6.0;
+
 /// What a producing run writes in a second at most, about.
 const TOUCHED_BYTES_PER_SECOND: f64 = 2e9;
 
@@ -232,6 +235,9 @@ impl Session {
         workload: &Workload,
         fill: Option<&Workload>,
     ) -> Result<(BTreeMap<String, f64>, Limits)> {
+        if peer.kind == Kind::Kafka && fill.is_none() {
+            self.compile(peer, scenario, workload)?;
+        }
         create(peer, scenario.synced)?;
         if let Some(fill) = fill {
             generate(fill, peer).context("while the topic was filled")?;
@@ -251,6 +257,20 @@ impl Session {
         add_footprint(&mut figures, "", &used.footprint);
         let generator = outcome.generator;
         Ok((figures, Limits { generator: generator.was_limit, rate: generator.saturated }))
+    }
+
+    /// Lets a JVM compile what this scenario runs, on the core it is measured on: a compiler at work
+    /// beside the broker would count as the broker's.
+    fn compile(&self, peer: &Peer, scenario: &Scenario, workload: &Workload) -> Result<()> {
+        create(peer, scenario.synced)?;
+        peer.pin()?;
+        let seconds = self.options.warm_up_seconds.min(COMPILE_SECONDS);
+        let workload =
+            Workload { seconds, warm_up_seconds: 0.0, verify: false, ..workload.clone() };
+        if let Err(error) = generate(&workload, peer) {
+            eprintln!("    while warming: {error:#}");
+        }
+        delete(peer)
     }
 
     /// Idle, with connections, and under load: one process, in this order.

@@ -108,7 +108,7 @@ pub(crate) struct Scenario {
     pub(crate) shown: &'static [Shown],
     /// No longer than this, as it writes gigabytes a second into memory.
     pub(crate) seconds_max: f64,
-    /// Part of `--quick`.
+    /// Part of `--quick`: what the machine's memory does not move (`Storage::touch`).
     pub(crate) quick: bool,
 }
 
@@ -205,14 +205,14 @@ fn produce_scenarios() -> Vec<Scenario> {
     let short = |scenario: Scenario| Scenario { seconds_max: WRITING_SECONDS_MAX, ..scenario };
     vec![
         quick(of("produce-1k", "1 record of 1 KB", produce(1, 1000, 5), &[PER_REQUEST])),
-        quick(short(of(
+        short(of(
             "produce-16k",
             "16 records of 1 KB",
             produce(16, 1000, 5),
             &[PER_GB, PER_REQUEST],
-        ))),
-        quick(short(of("produce-64k", "64 records of 1 KB", produce(64, 1000, 5), &[PER_GB]))),
-        quick(short(of("produce-1m", "1,000 records of 1 KB", produce(1000, 1000, 3), &[PER_GB]))),
+        )),
+        short(of("produce-64k", "64 records of 1 KB", produce(64, 1000, 5), &[PER_GB])),
+        short(of("produce-1m", "1,000 records of 1 KB", produce(1000, 1000, 3), &[PER_GB])),
         quick(of("produce-16p", "16 partitions, 1 KB each", sixteen, &[PER_BATCH])),
         quick(of("produce-100c", "100 connections, 1 KB, 1 in flight", hundred, &[PER_REQUEST])),
         short(of("produce-100b", "160 records of 100 B", produce(160, 100, 5), &[RECORDS, PER_GB])),
@@ -224,13 +224,13 @@ fn produce_scenarios() -> Vec<Scenario> {
 }
 
 fn read_scenarios() -> Vec<Scenario> {
-    let fetch = |name, title, response_bytes| {
+    let fetch = |name, title, response_bytes, quick| {
         let workload =
             Workload { mode: Mode::Fetch { window: 1, response_bytes }, ..produce(16, 1000, 1) };
         let filled = fill(BatchShape { records: 16, value_bytes: 1000 }, 8_000.0, 2.0);
         Scenario {
             work: Work::Load { workload: workload.clone(), fill: Some(filled) },
-            quick: true,
+            quick,
             ..load(name, title, Section::Fetch, workload, &[PER_GB, PER_REQUEST])
         }
     };
@@ -241,8 +241,8 @@ fn read_scenarios() -> Vec<Scenario> {
         CORE,
     ];
     vec![
-        fetch("fetch-64k", "64 KB responses", 65_536),
-        fetch("fetch-1m", "1 MB responses", 1_048_576),
+        fetch("fetch-64k", "64 KB responses", 65_536, true),
+        fetch("fetch-1m", "1 MB responses", 1_048_576, false),
         load(
             "fan-out",
             "10 consumers of one tail",
