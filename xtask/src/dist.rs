@@ -126,7 +126,7 @@ impl Dist {
         let walser = |arguments: &[&str]| {
             let mut command = as_root("env");
             command
-                .arg("-i")
+                .args(["-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
                 .arg(format!("WALSER_LOG_DIRS={data}"))
                 .arg(format!("WALSER_LISTENERS=PLAINTEXT://{address}"))
                 .arg("WALSER_ALLOW_INSECURE_LISTENERS=true")
