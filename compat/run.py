@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from flows import records, table  # noqa: E402
 from harness import brokers, install, report, session  # noqa: E402
 
-SECONDS_MAX = 600
+SECONDS_MAX = 1200
 PAGE = install.ROOT / "docs" / "compatibility.md"
 WORK = install.TOOLS / "compat"
 # What cannot be done to a broker that somebody else runs: restart it, fill it, and change its settings.
