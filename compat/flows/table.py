@@ -309,8 +309,8 @@ LEFT_OUT = {
                    "snappy-java and Python's clients write)",
     },
     "kafka-go": {
-        "interop": "without rskafka's lz4: pierrec/lz4 4.1.15, which kafka-go pins, takes the block checksums "
-                   "of that frame for wrong",
+        "interop": "without lz4 of aiokafka and rskafka: pierrec/lz4 4.1.15, which kafka-go pins, takes the "
+                   "block checksums of their frames for wrong",
     },
     "rskafka": {
         "interop": "without the clients that write null header values, which it cannot hold",
