@@ -1,4 +1,4 @@
-"""What a client must be able to do for the flows: the one interface in front of five very different clients.
+"""What a client must be able to do for the flows: the one interface in front of very different clients.
 
 Owns: the interface, the errors it raises, waiting with a deadline, and the thread behind a group member of a
 client that is a library. Does not: know any client, or decide what is green.

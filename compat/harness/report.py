@@ -127,7 +127,7 @@ class Results:
             "compares them byte by byte; `cargo xtask compat` runs it all and writes this page, "
             "`cargo xtask compat --client NAME` runs one client. How the flows work is in `compat/README.md`.",
             "",
-            "✓ works as against Apache Kafka 4.3.1; n/a: the client lacks it; ✗ differs. A number in brackets points "
+            "✓ all checks of the flow passed; n/a: the client lacks it; ✗ differs. A number in brackets points "
             "to the reason, or to what was left out, below the table.",
             "",
             "| client | version | ✓ | n/a | ✗ |",

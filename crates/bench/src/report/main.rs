@@ -36,8 +36,8 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Measures Walser beside Apache Kafka and beside the floor.
 ///
-/// Without an option: everything, into docs/benchmarks. Takes about 25 minutes on two cores that
-/// have nothing else to do.
+/// Without an option: everything, into docs/benchmarks. Takes the better part of an hour on two cores
+/// that have nothing else to do.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", version)]
 struct Cli {

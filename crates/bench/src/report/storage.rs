@@ -62,7 +62,7 @@ impl Storage {
     /// Writes `bytes` of memory and gives them back, so that a run finds pages that are really there.
     ///
     /// A virtual machine may hand its free memory back to the host within seconds, and to touch such a
-    /// page again costs five times the write itself: whoever came first would pay it for the others.
+    /// page again costs several times the write itself: whoever came first would pay it for the others.
     #[expect(
         clippy::disallowed_methods,
         reason = "the benchmark's own folder, not a broker's file"
