@@ -66,8 +66,6 @@ from flows.adapter import (
 )
 from flows.records import Got
 
-LINES_CODEC = "lz4"
-
 
 def text(raw):
     """Bytes for the helper."""
@@ -164,6 +162,10 @@ class BridgeAdapter(Adapter):
     command = ()
     eager = "eager"
     cooperative = "cooperative"
+    # Of the lines of a large text.
+    lines_codec = "lz4"
+    # If not, the helper has its own way to `fenced`.
+    has_static_members = True
 
     def __init__(self, bootstrap, work):
         super().__init__(bootstrap, work)
@@ -264,7 +266,7 @@ class BridgeAdapter(Adapter):
         return [record_out(given) for given in self.call("read", topic=topic, count=count, offset=offset, time=time_ms)]
 
     def write_lines(self, topic, path):
-        self.call("write_lines", topic=topic, path=str(path), codec=LINES_CODEC)
+        self.call("write_lines", topic=topic, path=str(path), codec=self.lines_codec)
 
     def read_lines(self, topic, count, path):
         self.call("read_lines", topic=topic, count=count, path=str(path))
@@ -314,6 +316,15 @@ class BridgeAdapter(Adapter):
     def delete_group(self, group):
         """Deletes an empty group."""
         self.call("delete_group", group=group)
+
+    def fenced(self, group, topic):
+        if self.has_static_members:
+            return super().fenced(group, topic)
+        try:
+            self.call("fenced", group=group, topic=topic)
+        except ClientError as error:
+            return error.code
+        return None
 
     # Errors.
     def unknown_topic(self, topic):

@@ -1,9 +1,7 @@
 """segmentio/kafka-go behind the flows' interface, through its helper program."""
 
 from clients.bridge import BridgeAdapter
-from flows.adapter import ClientError
 from harness import install
-
 
 # Those whose lz4 frames have a checksum for each block.
 BLOCK_CHECKSUMS = (".aiokafka.codec-lz4", ".rskafka.codec-lz4")
@@ -14,19 +12,13 @@ class KafkaGoAdapter(BridgeAdapter):
 
     name = "kafka-go"
     command = (install.TOOLS / "go" / "kafka-go" / "helper",)
+    # Its group members cannot be static; the calls of its Client can.
+    has_static_members = False
 
     def read_all(self, topics, count_each):
         # See `flows.table.LEFT_OUT`.
         readable = [topic for topic in topics if not topic.endswith(BLOCK_CHECKSUMS)]
         return super().read_all(readable, count_each)
-
-    def fenced(self, group, topic):
-        # Its group members cannot be static; the calls of its Client can.
-        try:
-            self.call("fenced", group=group, topic=topic)
-        except ClientError as error:
-            return error.code
-        return None
 
 
 def open_adapter(bootstrap, work):

@@ -1,13 +1,12 @@
 'use strict'
-// kafkajs driven by lines of JSON: {id, op, ...} on standard input, {id, result} or {id, error: {code, text}} on
-// standard output, and events of group members in between. Owns: producers, consumers, codecs that kafkajs takes
+// kafkajs driven by the lines that `compat/clients/bridge.py` describes. Owns: producers, consumers, codecs that kafkajs takes
 // from plug-ins. Does not compare anything: what is read goes out as it came, in base64.
 
 const fs = require('fs')
 const readline = require('readline')
 const { createRequire } = require('module')
 
-const from = createRequire(process.argv[3] + '/package.json')
+const from = createRequire(process.argv[2] + '/package.json')
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel } = from('kafkajs')
 
 const CODECS = {
@@ -45,7 +44,7 @@ function registerCodecs () {
 
 const connect = (clientId) => new Kafka({
   clientId,
-  brokers: [process.argv[2]],
+  brokers: [process.argv[3]],
   logLevel: logLevel.ERROR,
   logCreator: () => ({ label, log }) => process.stderr.write(`${label} ${log.message} ${log.error || ''}\n`),
   retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 30 },
@@ -127,17 +126,16 @@ const send = (producer, { topic, records, partition, codec }) => producer.send({
 async function openPump ({ topic }) {
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
-  const pump = { stopping: false }
+  const pump = { stopping: false, acknowledged: 0 }
   const number = (n) => String(n).padStart(6, '0')
   pump.running = (async () => {
-    let written = 0
-    for (; !pump.stopping; written++) {
-      const messages = [{ key: `key-${number(written)}`, value: `record number ${number(written)}`, partition: 0 }]
-      await producer.send({ topic, acks: -1, messages })
+    for (; !pump.stopping; pump.acknowledged++) {
+      const at = number(pump.acknowledged)
+      await producer.send({ topic, acks: -1, messages: [{ key: `key-${at}`, value: `record number ${at}`, partition: 0 }] })
       await new Promise((go) => setTimeout(go, PUMP_PAUSE_MS))
     }
     await producer.disconnect()
-    return written
+    return pump.acknowledged
   })()
   // Its failure is told when it is stopped, not before.
   pump.running.catch(() => {})
@@ -155,8 +153,8 @@ const newConsumer = (groupId, more = {}, client = kafka) => client.consumer({
 })
 
 // Reads in a group of one until `count` records came, or the end of the partition did; then `finish`, then leaves.
-async function readSome (groupId, topic, count, { offset, commit, onBatch }) {
-  const consumer = newConsumer(groupId)
+async function readSome (topic, count, { group, offset, commit, onBatch }) {
+  const consumer = newConsumer(group || `${topic}.read-${++serial}`)
   const records = []
   let read = 0
   await consumer.connect()
@@ -191,7 +189,7 @@ async function readSome (groupId, topic, count, { offset, commit, onBatch }) {
 }
 
 // A member that lives on its own; commits each batch before its heartbeat.
-async function openMember ({ group, topics, session, heartbeat, earliest, rack, clientId }) {
+async function openMember ({ group, topics, session, heartbeat, reset, rack, client_id: clientId }) {
   const id = ++serial
   const consumer = newConsumer(group, {
     sessionTimeout: session, heartbeatInterval: heartbeat, rebalanceTimeout: 10000, ...(rack === null ? {} : { rackId: rack }),
@@ -207,7 +205,7 @@ async function openMember ({ group, topics, session, heartbeat, earliest, rack, 
     if (!payload.restart) say({ event: 'error', member: id, code: codeOf(payload.error) })
   })
   await consumer.connect()
-  for (const topic of topics) await consumer.subscribe({ topic, fromBeginning: earliest })
+  for (const topic of topics) await consumer.subscribe({ topic, fromBeginning: reset === 'earliest' })
   await consumer.run({
     eachBatchAutoResolve: false,
     eachBatch: async ({ batch, resolveOffset, uncommittedOffsets, commitOffsetsIfNecessary, heartbeat: beat, isStale }) => {
@@ -227,7 +225,7 @@ async function fenced ({ group, topic }) {
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   try {
-    return await new Promise((resolve, reject) => {
+    await new Promise((resolve, reject) => {
       setTimeout(() => reject(new Error('no record for the member to stall on')), CALL_MS_MAX).unref()
       consumer.run({
         autoCommit: false,
@@ -235,9 +233,9 @@ async function fenced ({ group, topic }) {
           await new Promise((go) => setTimeout(go, 3000))
           try {
             await consumer.commitOffsets([{ topic, partition: 0, offset: String(Number(message.offset) + 1) }])
-            resolve(null)
+            resolve()
           } catch (error) {
-            resolve(codeOf(error))
+            reject(error)
           }
         },
       }).catch(reject)
@@ -258,10 +256,32 @@ async function writeLines ({ topic, path, codec }) {
   await producer.disconnect()
 }
 
-async function readLines ({ group, topic, count, path }) {
+async function readLines ({ topic, count, path }) {
   const out = fs.createWriteStream(path)
-  await readSome(group, topic, count, { onBatch: (message) => out.write(Buffer.concat([message.value, Buffer.from('\n')])) })
+  await readSome(topic, count, { onBatch: (message) => out.write(Buffer.concat([message.value, Buffer.from('\n')])) })
   await new Promise((resolve) => out.end(resolve))
+}
+
+async function produce (call) {
+  const producer = await openProducer(call)
+  try {
+    await send(producer, call)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+async function unknownTopic ({ topic }) {
+  const records = [{ k: null, v: base64(Buffer.from('x')), t: null, h: [] }]
+  const ways = {
+    produce: () => produce({ topic, partition: 0, idempotent: false, retries: 1, records }),
+    describe: () => impatient.fetchTopicMetadata({ topics: [topic] }),
+    delete: () => impatient.deleteTopics({ topics: [topic] }),
+    'add partitions': () => admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] }),
+  }
+  const codes = {}
+  for (const [way, ask] of Object.entries(ways)) codes[way] = await ask().then(() => null, codeOf)
+  return codes
 }
 
 // Waits until the broker knows a topic.
@@ -286,9 +306,10 @@ async function configEntry ({ topic, key }) {
 
 const OPS = {
   version: async () => from('kafkajs/package.json').version,
-  createTopic: async ({ topic, partitions, configs }) => {
+  create_topic: async ({ topic, partitions, configs }) => {
+    const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
     const made = await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries: configs }],
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
       // kafkajs gives up at once if the broker does not know its new topic yet.
       waitForLeaders: false,
     })
@@ -296,62 +317,60 @@ const OPS = {
     if (!made) throw Object.assign(new Error('createTopics answered false'), { type: 'TOPIC_ALREADY_EXISTS' })
     await known(topic)
   },
-  partitionCounts: async () => {
+  partition_counts: async () => {
     const { topics } = await admin.fetchTopicMetadata()
     return Object.fromEntries(topics.map((topic) => [topic.name, topic.partitions.length]))
   },
-  addPartitions: ({ topic, count }) => admin.createPartitions({ topicPartitions: [{ topic, count }] }),
-  topicConfig: configEntry,
-  setTopicConfig: ({ topic, key, value }) => admin.alterConfigs({
+  add_partitions: ({ topic, count }) => admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+  topic_config: configEntry,
+  set_topic_config: ({ topic, key, value }) => admin.alterConfigs({
     validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name: key, value }] }],
   }),
-  deleteTopic: ({ topic }) => impatient.deleteTopics({ topics: [topic] }),
-  describeTopic: ({ topic }) => impatient.fetchTopicMetadata({ topics: [topic] }),
-  produce: async (call) => {
-    const producer = await openProducer(call)
-    try {
-      await send(producer, call)
-    } finally {
-      await producer.disconnect()
-    }
+  delete_topic: ({ topic }) => impatient.deleteTopics({ topics: [topic] }),
+  produce,
+  open_producer: async ({ topic }) => {
+    const id = ++serial
+    producers.set(id, { topic, producer: await openProducer({ idempotent: true }) })
+    return id
   },
-  openProducer: async (call) => {
-    producers.set(++serial, await openProducer(call))
-    return serial
+  send: ({ producer: id, records }) => {
+    const { topic, producer } = producers.get(id)
+    return send(producer, { topic, records, partition: 0 })
   },
-  send: (call) => send(producers.get(call.producer), call),
-  closeProducer: ({ producer }) => producers.get(producer).disconnect(),
-  read: async ({ group, topic, count, offset, time }) => {
+  close_producer: ({ producer }) => producers.get(producer).producer.disconnect(),
+  read: async ({ topic, count, offset, time }) => {
     if (time !== null) offset = (await admin.fetchTopicOffsetsByTimestamp(topic, time))[0].offset
-    return readSome(group, topic, count, { offset })
+    return readSome(topic, count, { offset })
   },
-  groupRead: ({ group, topic, count }) => readSome(group, topic, count, { commit: true }),
+  group_read: ({ group, topic, count }) => readSome(topic, count, { group, commit: true }),
   member: openMember,
   leave: ({ member }) => members.get(member).disconnect(),
   pause: async ({ member }) => members.get(member).pause(held.get(member)),
   resume: async ({ member }) => members.get(member).resume(held.get(member)),
-  openPump,
-  stopPump,
+  open_pump: openPump,
+  pump_acknowledged: async ({ pump }) => pumps.get(pump).acknowledged,
+  stop_pump: stopPump,
   fenced,
-  writeLines,
-  readLines,
+  unknown_topic: unknownTopic,
+  write_lines: writeLines,
+  read_lines: readLines,
   ends: async ({ topic }) => {
     const [{ low, high }] = await admin.fetchTopicOffsets(topic)
     return [Number(low), Number(high)]
   },
-  offsetAt: async ({ topic, time }) => Number((await admin.fetchTopicOffsetsByTimestamp(topic, time))[0].offset),
-  deleteRecords: ({ topic, offset }) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] }),
+  offset_at: async ({ topic, time }) => Number((await admin.fetchTopicOffsetsByTimestamp(topic, time))[0].offset),
+  delete_records: ({ topic, offset }) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] }),
   groups: async () => (await admin.listGroups()).groups.map((group) => group.groupId),
-  groupState: async ({ group }) => {
+  group_state: async ({ group }) => {
     const described = (await admin.describeGroups([group])).groups[0]
     return [described.state, described.members.length]
   },
-  groupOffsets: async ({ group }) => (await admin.fetchOffsets({ groupId: group })).flatMap(({ topic, partitions }) =>
+  group_offsets: async ({ group }) => (await admin.fetchOffsets({ groupId: group })).flatMap(({ topic, partitions }) =>
     partitions.map(({ partition, offset }) => [topic, partition, Number(offset)])),
-  resetGroup: ({ group, topic, offsets }) => admin.setOffsets({
+  reset_group: ({ group, topic, offsets }) => admin.setOffsets({
     groupId: group, topic, partitions: offsets.map(([partition, offset]) => ({ partition, offset: String(offset) })),
   }),
-  deleteGroup: ({ group }) => admin.deleteGroups([group]),
+  delete_group: ({ group }) => admin.deleteGroups([group]),
 }
 
 async function main () {
