@@ -1,6 +1,6 @@
 'use strict'
-// kafkajs driven by the lines that `compat/clients/bridge.py` describes. Owns: producers, consumers, codecs that kafkajs takes
-// from plug-ins. Does not compare anything: what is read goes out as it came, in base64.
+// kafkajs driven by the lines that `compat/clients/bridge.py` describes. Owns: producers, consumers, codecs that
+// kafkajs takes from plug-ins. Does not compare anything: what is read goes out as it came, in base64.
 
 const fs = require('fs')
 const readline = require('readline')
