@@ -4,6 +4,7 @@
 //! puts load on them with the generator of `walser_bench` and reads what they used (`usage`),
 //! `results` keeps every repeat, `page` and `plot` show them. `quick` and `counts` are the guards.
 
+mod ballast;
 mod counts;
 mod goals;
 mod machine;
@@ -69,7 +70,7 @@ struct Cli {
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
     /// Seconds for which Kafka's JVM is warmed in each turn
-    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 90.0, value_name = "SECONDS")]
     warm_up: f64,
     /// Leave out Apache Kafka
     #[arg(long)]

@@ -151,6 +151,8 @@ impl Kafka {
         ] {
             put(key, "1");
         }
+        // A deleted topic leaves the tmpfs at once and not in a minute. No record is affected.
+        put("log.segment.delete.delay.ms", "0");
         for (key, value) in settings {
             put(key, value);
         }

@@ -108,15 +108,15 @@ pub(crate) struct Scenario {
     pub(crate) shown: &'static [Shown],
     /// No longer than this, as it writes gigabytes a second into memory.
     pub(crate) seconds_max: f64,
-    /// Part of `--quick`: what the machine's memory does not move (`Storage::touch`).
+    /// Part of `--quick`: what the machine's memory moves least (see `ballast`).
     pub(crate) quick: bool,
 }
 
 const ALL: &[Kind] = &Kind::ALL;
 const BROKERS: &[Kind] = &[Kind::Kafka, Kind::Walser];
 
-/// How long a run may be that writes a gigabyte or two a second into memory: short of the time after
-/// which a virtual machine hands touched memory back (see `Storage::touch`).
+/// How long a run may be that writes a gigabyte or two a second into memory, so that the ballast
+/// lasts.
 const WRITING_SECONDS_MAX: f64 = 0.8;
 
 /// The topic of every scenario; made before and deleted after each run.

@@ -4,20 +4,19 @@
 //! mood is no part of it; otherwise, and always for synced runs, in a fresh folder on disk. Which one
 //! it was is part of the result.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Bytes written at a time to touch memory.
-const TOUCH_PIECE: usize = 1 << 20;
+use crate::ballast::Ballast;
 
 /// A folder for the brokers' data, gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Storage {
     path: PathBuf,
-    mounted: bool,
+    /// Of a tmpfs only.
+    ballast: Option<Ballast>,
 }
 
 impl Storage {
@@ -33,7 +32,9 @@ impl Storage {
         if !mounted {
             eprintln!("    no tmpfs can be mounted here (it takes root): all logs go to disk");
         }
-        storage.mounted = mounted;
+        if mounted {
+            storage.ballast = Some(Ballast::new(path)?);
+        }
         Ok(storage)
     }
 
@@ -46,7 +47,7 @@ impl Storage {
         clear(path)?;
         std::fs::create_dir_all(path)
             .with_context(|| format!("cannot make the folder {}", path.display()))?;
-        Ok(Storage { path: path.to_owned(), mounted: false })
+        Ok(Storage { path: path.to_owned(), ballast: None })
     }
 
     /// Where it is.
@@ -59,40 +60,24 @@ impl Storage {
         crate::machine::filesystem(&self.path)
     }
 
-    /// Writes `bytes` of memory and gives them back, so that a run finds pages that are really there.
-    ///
-    /// A virtual machine may hand its free memory back to the host within seconds, and to touch such a
-    /// page again costs several times the write itself: whoever came first would pay it for the others.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the benchmark's own folder, not a broker's file"
-    )]
-    pub(crate) fn touch(&self, bytes: f64) -> Result<()> {
-        if !self.mounted {
-            return Ok(());
-        }
-        let path = self.path.join("touched");
-        let piece = vec![0; TOUCH_PIECE];
-        let mut file = std::fs::File::create(&path)?;
-        let bytes = bytes.min(self.free_bytes()? as f64 / 2.0);
-        let mut written = 0.0;
-        while written < bytes {
-            file.write_all(&piece)?;
-            written += TOUCH_PIECE as f64;
-        }
-        std::fs::remove_file(&path)?;
-        Ok(())
+    /// Does work that writes up to `bytes` into the brokers' logs; on a tmpfs they come out of a ballast
+    /// that is filled before.
+    pub(crate) fn while_writing<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> Result<T> {
+        let Some(ballast) = &self.ballast else { return Ok(work()) };
+        ballast.fill(bytes)?;
+        ballast.while_giving_way(work)
     }
 
-    /// Bytes still free.
-    pub(crate) fn free_bytes(&self) -> Result<u64> {
-        let about = rustix::fs::statvfs(&self.path)?;
-        Ok(about.f_bavail.saturating_mul(about.f_frsize))
+    /// Bytes that no broker uses, where their number is limited.
+    pub(crate) fn room(&self) -> Result<Option<u64>> {
+        let Some(ballast) = &self.ballast else { return Ok(None) };
+        Ok(Some(ballast.bytes()? + ballast.free_bytes()?))
     }
 }
 
 impl Drop for Storage {
     fn drop(&mut self) {
+        self.ballast = None;
         if let Err(error) = clear(&self.path) {
             eprintln!("    {error:#}");
         }
