@@ -4,7 +4,6 @@ Owns: the deadline of every call, the pipes and their threads. Does not: know an
 """
 
 import collections
-import signal
 import subprocess
 import threading
 import time
@@ -102,12 +101,12 @@ class ProcessMember(Member):
         self._closing = True
         self._reading.set()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.terminate()
         try:
             self.process.wait(CALL_SECONDS_MAX)
         except subprocess.TimeoutExpired as error:
             self.process.kill()
-            raise TooSlow(f"no end {CALL_SECONDS_MAX} s after SIGINT; said: {list(self.said)[-3:]}") from error
+            raise TooSlow(f"no end {CALL_SECONDS_MAX} s after SIGTERM; said: {list(self.said)[-3:]}") from error
         for thread in self._threads:
             thread.join(5)
 
