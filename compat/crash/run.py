@@ -41,7 +41,8 @@ def options():
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the kills' moments")
     parser.add_argument("--kafka", action="store_true", help="kill a real Apache Kafka instead: proves the harness")
     parser.add_argument("--plant", action="store_true",
-                        help="cut the end off a log after the first kill: succeeds only if that is seen")
+                        help="cut the end off a log, and empty the journal, after the first kill: succeeds only if "
+                             "that is seen")
     parser.add_argument("--self-test", action="store_true", help="only test the checker")
     return parser.parse_args()
 
@@ -71,7 +72,10 @@ def wait(condition, seconds, what, load, broker):
 
 
 def cut(broker):
-    """Damages the data as no kill may: the last acknowledged bytes of one partition are gone."""
+    """Damages the data as no kill may: the last acknowledged bytes of one partition are gone, and the journal, which
+    would bring them back."""
+    for journal in broker.data.glob("journal/*.journal"):
+        os.truncate(journal, 0)
     log = max(broker.data.glob("crash-0/*.log"))
     size = len(log.read_bytes().rstrip(b"\0"))
     os.truncate(log, max(0, size - 2000))

@@ -28,8 +28,8 @@ use crate::topic_table::{Topic, TopicRef, TopicTable};
 /// The folder of the metadata log within the data folder.
 const METADATA_FOLDER: &str = "__cluster_metadata";
 
-/// Threads that sync. Syncs of different logs overlap on a disk with a queue; the journal of a later
-/// issue makes it one.
+/// Threads that sync segments, for what is too large for the journal. Syncs of different logs overlap
+/// on a disk with a queue.
 const SYNC_THREADS: usize = 2;
 
 /// How long an operation waits until this node has reacted to its own change of the metadata.
@@ -84,7 +84,7 @@ impl Broker {
         register(&env, &quorum, &log_dir, &config, endpoints).await?;
         let broker = Arc::new(Broker {
             node,
-            syncer: Arc::new(Syncer::start(SYNC_THREADS)),
+            syncer: Arc::new(Syncer::start(log_dir.clone(), SYNC_THREADS)),
             topics: TopicTable::default(),
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,

@@ -52,6 +52,8 @@ pub trait Disk: Send + Sync + Debug {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes created, renamed and removed names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything durable that was done on the file system that holds `path`.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Gives a file or folder another name, replacing a file there at once.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; open handles go on reading it.
@@ -168,6 +170,10 @@ impl Disk for SystemDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         std::fs::File::open(path)?.sync_all()
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(std::fs::File::open(path)?)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

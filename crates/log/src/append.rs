@@ -9,7 +9,7 @@ use env::disk::OpenMode;
 use records::{Batch, LeaderEpoch, Offset, Record, Timestamp, TimestampType, control};
 use smallvec::SmallVec;
 
-use crate::config::LogConfig;
+use crate::config::{Durability, LogConfig};
 use crate::error::{AppendError, LogError};
 use crate::files;
 use crate::log::{Log, Pending, Writer};
@@ -157,7 +157,30 @@ impl Log {
         let written: SmallVec<[Written; 4]> =
             batches.iter().map(|batch| Written::of(&batch.header)).collect();
         writer.active.publish(&written, config.index_interval_bytes);
+        let end = last.header.next_offset();
+        if !self.add_to_journal(writer, config, position, batches, end) {
+            writer.unjournaled_end = end;
+        }
         Ok(())
+    }
+
+    /// Whether the batches will be durable with the next commit of the journal. Those of a relaxed
+    /// topic are not waited for; large ones, and what follows them, are synced in their segment.
+    fn add_to_journal(
+        &self,
+        writer: &Writer,
+        config: &LogConfig,
+        position: u32,
+        batches: &PreparedBatches<'_>,
+        end: Offset,
+    ) -> bool {
+        let Some(joined) = &self.journal else { return false };
+        if config.durability == Durability::Relaxed || writer.unjournaled_end > self.durable_end() {
+            return false;
+        }
+        let parts: SmallVec<[IoSlice<'_>; 8]> =
+            batches.iter().flat_map(validate::Prepared::parts).collect();
+        joined.journal.write(&joined.member, writer.active.base, position, &parts, end)
     }
 
     fn roll_is_due(
@@ -199,12 +222,13 @@ impl Log {
     /// written by the next sync.
     pub(crate) fn roll(&self, writer: &mut Writer, base: Offset) -> Result<(), LogError> {
         let path = self.dir.join(names::segment_file(base, names::LOG));
-        let file = self.fencing(
-            self.env
-                .disk
-                .open(&path, OpenMode::CreateNew)
-                .map_err(|error| LogError::io(&path, "create", error)),
-        )?;
+        let file = match self.env.disk.open(&path, OpenMode::CreateNew) {
+            // Nothing has changed yet, and it is no fault of the disk.
+            Err(error) if too_many_open(&error) => {
+                return Err(LogError::io(&path, "create", error));
+            }
+            opened => self.fencing(opened.map_err(|error| LogError::io(&path, "create", error)))?,
+        };
         // Indexes of an earlier segment that began here and was cut must not describe this one.
         for kind in [names::INDEX, names::TIME_INDEX] {
             let stale = self.dir.join(names::segment_file(base, kind));
@@ -272,6 +296,11 @@ impl Log {
 /// Positions in an index are signed 32-bit numbers.
 fn segment_bytes_max(config: &LogConfig) -> u32 {
     config.segment_bytes.min(i32::MAX.unsigned_abs())
+}
+
+/// `EMFILE` and `ENFILE`: it has no [`std::io::ErrorKind`] of its own.
+fn too_many_open(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 fn stamp(config: &LogConfig, now: Timestamp) -> Option<Timestamp> {

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::checkpoint;
 use crate::epochs::Epochs;
 use crate::index::{self, OFFSET_ENTRY_LEN, TIME_ENTRY_LEN};
+use crate::journal;
 use crate::names;
 use crate::producers::{ProducedBatch, ProducerEntry, Producers};
 use crate::walk::{HeaderWalk, WalkError};
@@ -31,7 +32,7 @@ pub enum DumpError {
     /// Its name is none of those a data folder has.
     #[error(
         "{path} is not a file of a data folder: expected a segment (.log), its .index, .timeindex or \
-         .snapshot, or a checkpoint"
+         .snapshot, a .journal, or a checkpoint"
     )]
     UnknownKind {
         /// The file.
@@ -259,9 +260,11 @@ pub fn open(disk: &dyn Disk, path: &Path) -> Result<Dump, DumpError> {
         Some(_) | None => match name {
             names::EPOCHS => epochs(&read()?),
             "recovery-point-offset-checkpoint"
+            | "durable-end-offset-checkpoint"
             | "log-start-offset-checkpoint"
             | "replication-offset-checkpoint" => partitions(&read()?),
-            names::PARTITION_METADATA | "meta.properties" => lines(&read()?),
+            names::PARTITION_METADATA | "meta.properties" | journal::START => lines(&read()?),
+            name if name.ends_with(names::JOURNAL) => entries_of_journal(disk, path)?,
             _ => return Err(DumpError::UnknownKind { path: path.to_owned() }),
         },
     };
@@ -419,6 +422,25 @@ fn partitions(bytes: &[u8]) -> Vec<Entry> {
             vec![Entry::Damage { position: position(before), what }]
         }
     }
+}
+
+fn entries_of_journal(disk: &dyn Disk, path: &Path) -> Result<Vec<Entry>, DumpError> {
+    let failed = |source| DumpError::Io { path: path.to_owned(), source };
+    let file = disk.open(path, OpenMode::Read).map_err(failed)?;
+    let described =
+        journal::describe(path, file).map_err(|error| failed(io::Error::other(error)))?;
+    let mut entries = Vec::new();
+    for (position, described) in described {
+        match described {
+            journal::Described::Entry(head, records) => {
+                entries.push(Entry::Line(format!("{head} position: {position}")));
+                entries
+                    .extend(records.into_iter().map(|record| Entry::Line(format!("  {record}"))));
+            }
+            journal::Described::Damage(what) => entries.push(Entry::Damage { position, what }),
+        }
+    }
+    Ok(entries)
 }
 
 fn lines(bytes: &[u8]) -> Vec<Entry> {

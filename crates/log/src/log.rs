@@ -1,7 +1,7 @@
 //! One partition on one disk: the state behind an `Arc<Log>`, syncing, closing and deleting.
 //!
 //! Offsets: `log_start` is inclusive, `log_end` and `durable_end` are exclusive;
-//! `log_start <= log_end` and `durable_end <= log_end` always.
+//! `log_start <= log_end` and `synced_end <= durable_end <= log_end` always.
 //!
 //! Locks, in this order:
 //! 1. `syncing`: held by whoever syncs or changes the set of files (retention, truncation, close).
@@ -11,12 +11,14 @@
 //! Readers take none of the first two. They load the published list of segments, which is replaced as
 //! a whole, and the extent of a segment, which moves after the bytes are in the file.
 //!
-//! After the first failed write or sync the log is fenced: what is on disk is not known any more, so
-//! nothing is written, nothing is retried, and only opening it again (recovery) helps. Reads go on.
+//! After the first failed write or sync all logs of the folder are fenced: what is on disk is not known
+//! any more, so nothing is written, nothing is retried, and only opening them again (recovery) helps.
+//! Reads go on.
 //!
-//! What a crash leaves: whatever was written since the last sync may be there, torn or gone. Index
-//! files, producer snapshots and the epoch file are written by the sync that moves `durable_end`
-//! past what they describe, so that everything below a durable end has them.
+//! What a crash leaves: whatever was written since the last sync may be there, torn or gone; what was
+//! committed is in the journal and is written again. Index files, producer snapshots and the epoch file
+//! are written by the sync that moves `synced_end` past what they describe, so that everything below
+//! that has them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -33,6 +35,7 @@ use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::files;
 use crate::index::Index;
+use crate::journal::Joined;
 use crate::names;
 use crate::producers::{ProducerEntry, Producers};
 use crate::segment::{Segment, Warm};
@@ -63,6 +66,8 @@ pub(crate) struct Writer {
     pub producers: Producers,
     /// The active segment has bytes that were not synced.
     pub dirty: bool,
+    /// What lies before this and is not durable yet is not in the journal: only a sync helps.
+    pub unjournaled_end: Offset,
     /// Sealed segments whose bytes were not synced.
     pub unsynced: Vec<Arc<dyn File>>,
     /// Small files that were written and not synced; they matter only once there are records.
@@ -101,12 +106,16 @@ pub struct Log {
     pub(crate) log_start: AtomicI64,
     pub(crate) log_end: AtomicI64,
     pub(crate) durable_end: AtomicI64,
+    /// Everything before this is durable in its segment, and needs no journal.
+    pub(crate) synced_end: AtomicI64,
     pub(crate) epochs: RwLock<Epochs>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) syncing: Mutex<()>,
     pub(crate) warm: Mutex<Warm>,
     pub(crate) doomed: Mutex<Vec<Doomed>>,
-    pub(crate) fence: OnceLock<LogError>,
+    /// Shared by all logs of a folder.
+    pub(crate) fence: Arc<OnceLock<LogError>>,
+    pub(crate) journal: Option<Joined>,
     pub(crate) closed: AtomicBool,
     pub(crate) deleted: AtomicBool,
     pub(crate) marks: Option<Weak<dyn Marks>>,
@@ -131,6 +140,10 @@ impl Log {
     #[must_use]
     pub fn durable_end(&self) -> Offset {
         Offset(self.durable_end.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn synced_end(&self) -> Offset {
+        Offset(self.synced_end.load(Ordering::Acquire))
     }
 
     /// The topic this log belongs to.
@@ -236,12 +249,42 @@ impl Log {
             let writer = self.writer.lock();
             self.check_open()?;
             let records = writer.dirty || !writer.unsynced.is_empty() || !writer.pending.is_empty();
-            if !records && self.log_end() <= self.durable_end() {
+            if !records && self.log_end() <= self.synced_end() {
                 // An empty log costs no sync: its names follow with its first record.
                 return Ok(self.durable_end());
             }
         }
         self.sync_locked()
+    }
+
+    /// Makes everything that is appended by now durable, in the journal where that is enough, and says
+    /// up to where that is.
+    pub fn commit(&self) -> Result<Offset, LogError> {
+        self.check_open()?;
+        if let Some(joined) = &self.journal {
+            joined.journal.commit()?;
+            self.take_committed();
+        }
+        if self.needs_sync() { self.sync() } else { Ok(self.durable_end()) }
+    }
+
+    /// Takes over what the journal has made durable, and says up to where everything is.
+    pub(crate) fn take_committed(&self) -> Offset {
+        if let Some(joined) = &self.journal {
+            // A truncation holds this lock while it lowers both.
+            let _writer = self.writer.lock();
+            self.durable_end.fetch_max(joined.member.committed().0, Ordering::AcqRel);
+        }
+        self.durable_end()
+    }
+
+    /// Whether something waits to be durable that is not in the journal.
+    pub(crate) fn needs_sync(&self) -> bool {
+        let writer = self.writer.lock();
+        match &self.journal {
+            Some(_) => writer.unjournaled_end > self.durable_end(),
+            None => self.log_end() > self.durable_end(),
+        }
     }
 
     /// [`Log::sync`], and index files and a producer snapshot for the active segment when it has grown
@@ -310,6 +353,7 @@ impl Log {
             self.fencing(files::sync_dir(&*self.env.disk, parent))?;
         }
         assert!(target <= self.log_end(), "the log end went back during a sync");
+        self.synced_end.fetch_max(target.0, Ordering::AcqRel);
         self.durable_end.fetch_max(target.0, Ordering::AcqRel);
         Ok(self.durable_end())
     }
@@ -365,6 +409,9 @@ impl Log {
         self.closed.store(true, Ordering::Release);
         drop(writer);
         self.deleted.store(true, Ordering::Release);
+        if let Some(joined) = &self.journal {
+            joined.forget(Offset::MAX)?;
+        }
         remove_folder(&self.env, &self.dir)
     }
 
@@ -383,7 +430,10 @@ impl Log {
         if let Err(error) = &result
             && self.fence.set(error.clone()).is_ok()
         {
-            tracing::error!(log = %self.dir.display(), %error, "log fenced, nothing more is written to it");
+            tracing::error!(
+                log = %self.dir.display(), %error,
+                "the data folder is fenced, nothing more is written to it; look at the disk and restart"
+            );
         }
         result
     }

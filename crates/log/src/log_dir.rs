@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use env::disk::{Lock, OpenMode, Space};
 use env::{Disk, Env};
@@ -31,6 +31,7 @@ use crate::checkpoint::{self, Key};
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
+use crate::journal::{Joined, Journal, JournalConfig};
 use crate::log::{Log, Marks};
 use crate::names;
 use crate::recovery::{OpenState, parse_metadata};
@@ -47,6 +48,8 @@ const META: &str = "meta.properties";
 const CLEAN: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// What came out of the journal and was not recovered since.
+const DURABLE_ENDS: &str = "durable-end-offset-checkpoint";
 /// Checkpoints are read up to this size: a million partitions with long names.
 const CHECKPOINT_MAX: u64 = 256 << 20;
 
@@ -77,6 +80,8 @@ pub struct PartitionSize {
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     recovery_point: Offset,
+    /// Where it is above the recovery point.
+    durable_end: Offset,
     log_start: Offset,
 }
 
@@ -108,6 +113,8 @@ pub struct LogDir {
 struct Shared {
     env: Env,
     path: PathBuf,
+    journal: Arc<Journal>,
+    fence: Arc<OnceLock<LogError>>,
     files: Mutex<()>,
     logs: Mutex<Logs>,
 }
@@ -135,6 +142,17 @@ impl LogDir {
         node_id: i32,
         cluster_id: Option<&str>,
     ) -> Result<LogDir, LogDirError> {
+        LogDir::open_with(env, path, node_id, cluster_id, JournalConfig::default())
+    }
+
+    /// [`LogDir::open_in_cluster`] with a journal of these sizes.
+    pub fn open_with(
+        env: &Env,
+        path: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+        journal: JournalConfig,
+    ) -> Result<LogDir, LogDirError> {
         let disk = &*env.disk;
         let meta = path.join(META);
         let known = check_ours(disk, path)?;
@@ -157,7 +175,7 @@ impl LogDir {
                 identity
             }
         };
-        let marks = read_marks(disk, path)?;
+        let mut marks = read_marks(disk, path)?;
         let clean = disk.exists(&path.join(CLEAN));
         if clean {
             // From here on the logs may change.
@@ -166,9 +184,19 @@ impl LogDir {
         // What was just read must not be taken back by the next crash.
         files::sync_dir(disk, path)?;
         remove_doomed(disk, path)?;
+        let fence = Arc::new(OnceLock::new());
+        let (journal, replayed) =
+            Journal::open(env, path, identity.directory_id, journal, fence.clone())?;
+        replayed.report(path);
+        for (key, durable) in &replayed.ends {
+            let mark = marks.entry(key.clone()).or_default();
+            mark.durable_end = mark.durable_end.max(durable.end);
+        }
         let shared = Shared {
             env: env.clone(),
             path: path.to_owned(),
+            journal: Arc::new(journal),
+            fence,
             files: Mutex::new(()),
             logs: Mutex::new(Logs {
                 written: marks.keys().cloned().collect(),
@@ -176,6 +204,11 @@ impl LogDir {
                 ..Logs::default()
             }),
         };
+        if replayed.entries > 0 {
+            // What it says is in the segments now and in the marks, and it begins anew.
+            shared.persist()?;
+        }
+        shared.journal.release(shared.journal.mark())?;
         Ok(LogDir {
             identity,
             clean,
@@ -271,11 +304,16 @@ impl LogDir {
             mark = Mark::default();
         }
         let marks: Weak<dyn Marks> = Arc::downgrade(&self.shared) as Weak<_>;
+        let journal = self.shared.journal.clone();
+        let member = journal.member(&key.0, key.1, topic_id);
         let state = OpenState {
             clean,
             recovery_point: mark.recovery_point,
+            durable_end: mark.durable_end,
             log_start: mark.log_start,
             marks: Some(marks),
+            journal: Some(Joined { journal, member }),
+            fence: self.shared.fence.clone(),
         };
         Log::open_with(&self.shared.env, dir, topic_id, config, state).map(Arc::new)
     }
@@ -308,6 +346,7 @@ impl LogDir {
         let moved = names::moved_folder(&folder, &unique, names::STRAY_FOLDER);
         let aside = self.shared.path.join(moved);
         let dir = self.shared.path.join(folder);
+        self.forget(&dir, partition)?;
         disk.rename(&dir, &aside).map_err(|error| LogError::io(&dir, "rename", error))?;
         files::sync_dir(disk, &self.shared.path)?;
         Ok(aside)
@@ -320,6 +359,7 @@ impl LogDir {
         }
         let dir = self.shared.path.join(names::partition_folder(topic, partition));
         if self.shared.env.disk.exists(&dir) {
+            self.forget(&dir, partition)?;
             crate::log::remove_folder(&self.shared.env, &dir)?;
         }
         let key: Key = (topic.to_owned(), partition);
@@ -327,6 +367,15 @@ impl LogDir {
         logs.open.remove(&key);
         logs.marks.remove(&key);
         Ok(())
+    }
+
+    /// What the journal has of a partition is not written into its folder again.
+    fn forget(&self, dir: &Path, partition: i32) -> Result<(), LogError> {
+        let metadata = self.shared.env.disk.read(&dir.join(names::PARTITION_METADATA), 1024);
+        match metadata.ok().and_then(|bytes| parse_metadata(&bytes)) {
+            Some(topic_id) => self.shared.journal.forget(topic_id, partition, Offset::MAX),
+            None => Ok(()),
+        }
     }
 
     /// Every partition that has a folder, open or not.
@@ -380,6 +429,7 @@ impl LogDir {
     /// what lies before. A log that cannot be synced keeps its old mark; the first such failure is
     /// returned after all others were done.
     pub fn checkpoint(&self) -> Result<(), LogError> {
+        let mark = self.shared.journal.mark();
         let open: Vec<Arc<Log>> = self.shared.logs.lock().open.values().cloned().collect();
         let mut failed = None;
         for log in open {
@@ -390,7 +440,21 @@ impl LogDir {
             }
         }
         self.shared.persist()?;
-        failed.map_or(Ok(()), Err)
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(self.shared.journal.release(mark)?),
+        }
+    }
+
+    /// Makes everything durable that the journal was given by now.
+    pub(crate) fn commit(&self) -> Result<(), LogError> {
+        self.shared.journal.commit()
+    }
+
+    /// Bytes of the journal that a restart would read, or rather write again.
+    #[must_use]
+    pub fn journal_bytes(&self) -> u64 {
+        self.shared.journal.held_bytes()
     }
 
     /// Closes every log and, if all went well, marks the folder so that the next start trusts it.
@@ -401,6 +465,7 @@ impl LogDir {
         if let Some(error) = failed {
             return Err(error);
         }
+        self.shared.journal.release(self.shared.journal.mark())?;
         if !self.clean && !self.all_recovered() {
             // A partition that nobody opened since the crash was not recovered.
             return Ok(());
@@ -456,7 +521,8 @@ fn close_all(open: &[Arc<Log>]) -> Option<LogError> {
 
 fn mark_of(log: &Log) -> Mark {
     // The durable end first: it never passes the log end, which a truncation may be lowering.
-    Mark { recovery_point: log.durable_end(), log_start: log.log_start() }
+    let (recovery_point, durable_end) = (log.synced_end(), log.durable_end());
+    Mark { recovery_point, durable_end, log_start: log.log_start() }
 }
 
 impl Marks for Shared {
@@ -475,6 +541,9 @@ impl Marks for Shared {
         let starts = marks.iter().filter(|(_, mark)| mark.log_start > Offset::ZERO);
         let starts = checkpoint::encode(starts.map(|(key, mark)| (key, mark.log_start)));
         files::replace(disk, &self.path.join(LOG_STARTS), starts.as_bytes())?;
+        let ends = marks.iter().filter(|(_, mark)| mark.durable_end > mark.recovery_point);
+        let ends = checkpoint::encode(ends.map(|(key, mark)| (key, mark.durable_end)));
+        files::replace(disk, &self.path.join(DURABLE_ENDS), ends.as_bytes())?;
         self.logs.lock().written = marks.into_keys().collect();
         Ok(())
     }
@@ -487,6 +556,9 @@ fn read_marks(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<Key, Mark>, LogDi
     }
     for (key, offset) in read_checkpoint(disk, &path.join(LOG_STARTS))? {
         marks.entry(key).or_default().log_start = offset;
+    }
+    for (key, offset) in read_checkpoint(disk, &path.join(DURABLE_ENDS))? {
+        marks.entry(key).or_default().durable_end = offset;
     }
     Ok(marks)
 }

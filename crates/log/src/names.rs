@@ -17,6 +17,8 @@ pub const DELETED: &str = ".deleted";
 pub const DELETED_FOLDER: &str = "-delete";
 /// What the name of a folder ends with that was moved out of the way of another topic.
 pub const STRAY_FOLDER: &str = "-stray";
+/// What the name of a journal's file ends with.
+pub const JOURNAL: &str = ".journal";
 /// Which leader epoch began where.
 pub const EPOCHS: &str = "leader-epoch-checkpoint";
 /// Whose partition a folder holds.

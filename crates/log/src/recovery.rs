@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
+use crate::journal::Joined;
 use crate::log::{Log, Marks, Pending, Writer};
 use crate::names;
 use crate::producers::Producers;
@@ -33,15 +34,21 @@ use crate::walk::{BatchWalk, HeaderWalk, WalkError};
 
 /// What is known of a log from outside its folder.
 #[derive(Clone, Debug, Default)]
-pub struct OpenState {
+pub(crate) struct OpenState {
     /// The log was closed in order; its files are what they should be.
     pub clean: bool,
-    /// Everything before this offset is durable.
+    /// Everything before this offset was synced, with all that is said of it in small files.
     pub recovery_point: Offset,
+    /// Everything before this offset is durable: the journal may have more than was synced.
+    pub durable_end: Offset,
     /// The log does not begin before this offset.
     pub log_start: Offset,
     /// Who writes down the recovery point and the log start.
     pub marks: Option<Weak<dyn Marks>>,
+    /// What makes small appends durable.
+    pub journal: Option<Joined>,
+    /// Set at the first failure of any log of the folder.
+    pub fence: Arc<OnceLock<LogError>>,
 }
 
 /// Small files are read whole up to this size.
@@ -73,7 +80,7 @@ impl Log {
     }
 
     /// [`Log::open`] with a log start and someone who keeps the marks.
-    pub fn open_with(
+    pub(crate) fn open_with(
         env: &Env,
         dir: &Path,
         topic_id: Uuid,
@@ -81,6 +88,7 @@ impl Log {
         state: OpenState,
     ) -> Result<Log, LogError> {
         let disk = &*env.disk;
+        let durable = state.recovery_point.max(state.durable_end);
         let mut opening = Opening {
             env,
             dir,
@@ -88,6 +96,7 @@ impl Log {
             expiration_ms: config.producer_id_expiration_ms,
             clean: state.clean,
             recovery_point: state.recovery_point,
+            durable,
             has_marks: state.marks.is_some(),
             pending: Vec::new(),
             synced: Vec::new(),
@@ -106,11 +115,11 @@ impl Log {
             return Err(LogError::Closed);
         };
         let log_end = active.extent().next;
-        if log_end < state.recovery_point {
+        if log_end < durable {
             return Err(LogError::TailMissing {
                 path: dir.to_owned(),
                 end: log_end,
-                recovery_point: state.recovery_point,
+                recovery_point: durable,
             });
         }
         let log_start = first.base.max(state.log_start).min(log_end);
@@ -128,6 +137,7 @@ impl Log {
             file: writer_file.clone(),
             producers,
             dirty: false,
+            unjournaled_end: Offset::ZERO,
             unsynced: std::mem::take(&mut opening.synced),
             unsynced_small: opening.small.drain(..).chain(metadata_file).collect(),
             pending: std::mem::take(&mut opening.pending),
@@ -151,12 +161,14 @@ impl Log {
             log_start: AtomicI64::new(log_start.0),
             log_end: AtomicI64::new(log_end.0),
             durable_end: AtomicI64::new(durable_end.min(log_end).0),
+            synced_end: AtomicI64::new(durable_end.min(log_end).0),
             epochs: RwLock::new(epochs),
             writer: Mutex::new(writer),
             syncing: Mutex::new(()),
             warm: Mutex::new(Warm::default()),
             doomed: Mutex::new(Vec::new()),
-            fence: OnceLock::new(),
+            fence: state.fence,
+            journal: state.journal,
             closed: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             marks: state.marks,
@@ -180,6 +192,8 @@ struct Opening<'a> {
     expiration_ms: u64,
     clean: bool,
     recovery_point: Offset,
+    /// From here on what is not whole was never acknowledged, and is cut.
+    durable: Offset,
     has_marks: bool,
     /// Indexes of sealed segments that were not durable.
     pending: Vec<Pending>,
@@ -301,7 +315,7 @@ impl Opening<'_> {
         if !self.has_marks {
             return Ok(());
         }
-        if self.clean || self.recovery_point > log_start {
+        if self.clean || self.durable > log_start {
             return Err(LogError::Damaged {
                 path: first.path.clone(),
                 position: 0,
@@ -397,7 +411,7 @@ impl Opening<'_> {
     /// A segment that does not begin where the one before ended is what a crash left of something
     /// that was not durable, or else damage.
     fn gap(&self, segment: &Found, expected: Offset) -> Result<(), LogError> {
-        if expected >= self.recovery_point {
+        if expected >= self.durable {
             return Ok(());
         }
         Err(LogError::Damaged {
@@ -459,6 +473,9 @@ impl Opening<'_> {
                 }
                 Ok(None) => break,
                 Err(error @ WalkError::Io(_)) => return Err(error.in_file(path, extent.next)),
+                Err(error) if extent.next < self.durable => {
+                    return Err(error.in_file(path, extent.next));
+                }
                 Err(WalkError::Damaged { position, what }) => {
                     tracing::info!(
                         segment = %path.display(), position, offset = %extent.next, what,

@@ -2,6 +2,8 @@
 //! crates: each function reads a file and gives what it would write for what it read, `None` where it
 //! does not believe it. Their types stay private.
 
+use uuid::Uuid;
+
 use crate::checkpoint;
 use crate::index::Index;
 use crate::recovery::{metadata_text, parse_metadata};
@@ -10,6 +12,12 @@ use crate::recovery::{metadata_text, parse_metadata};
 #[must_use]
 pub fn index(offsets: &[u8], times: &[u8], size: u32) -> Option<(Vec<u8>, Vec<u8>)> {
     Some(Index::decode(offsets, times, size)?.encode())
+}
+
+/// An entry of a journal with a body of anyone's choice.
+#[must_use]
+pub fn journal_entry(directory: Uuid, sequence: u64, body: &[u8]) -> Vec<u8> {
+    crate::journal::entry_of(directory, sequence, body)
 }
 
 /// A checkpoint of all partitions.

@@ -129,7 +129,13 @@ impl Log {
         let count = count.min(current.len().saturating_sub(1));
         let Some((gone, stay)) = current.split_at_checked(count) else { return Ok(()) };
         let Some(start) = stay.first().map(|segment| segment.base) else { return Ok(()) };
-        self.raise_log_start(start)?;
+        if !self.raise_log_start(start)? {
+            // What was synced above is known only now, and recovery must believe its snapshots.
+            self.persist_marks()?;
+        }
+        if let Some(joined) = &self.journal {
+            self.fencing(joined.forget(start))?;
+        }
         {
             let writer = self.writer.lock();
             let stay = self.segments.load().iter().skip(count).cloned().collect();
@@ -178,17 +184,18 @@ impl Log {
             // Otherwise a crash could leave a log that ends before it begins.
             self.sync_locked()?;
         }
-        self.raise_log_start(to)
+        self.raise_log_start(to).map(|_| ())
     }
 
-    fn raise_log_start(&self, to: Offset) -> Result<(), LogError> {
+    /// Whether it was lower; then the marks are written down.
+    fn raise_log_start(&self, to: Offset) -> Result<bool, LogError> {
         if self.log_start.fetch_max(to.0, Ordering::AcqRel) >= to.0 {
-            return Ok(());
+            return Ok(false);
         }
         assert!(self.log_start() <= self.log_end(), "the log start passed the log end");
         if self.epochs.write().truncate_from_start(to) {
             self.writer.lock().epochs_dirty = true;
         }
-        self.persist_marks()
+        self.persist_marks().map(|()| true)
     }
 }

@@ -1,12 +1,13 @@
 //! Group commit: one sync carries every append that was waiting for it.
 //!
-//! A dirty log is queued once, however many appends want it durable. A thread of its own takes the
-//! oldest, syncs it, and tells its listener how far it is durable; appends that arrive meanwhile are
-//! carried by the next sync of that log. Syncing never runs on the threads that serve connections.
+//! A log that was appended to is queued once, however many appends want it durable. The committer, a
+//! thread of its own, takes all that are queued, commits the journal once for all of them, and tells
+//! their listeners how far they are durable; appends that arrive meanwhile are carried by the next
+//! commit. A log with something that is not in the journal goes on to the threads that sync segments.
+//! Nothing of this runs on the threads that serve connections.
 //!
-//! This is where the shared journal will come in (ADR 0003): all partitions' waiting batches in one
-//! sequential write and one sync. It replaces the loop in [`Syncer::start`]: the request and the
-//! listener stay what they are.
+//! A journal that has grown is cut short by a checkpoint, on one more thread. Should that not keep up,
+//! the committer waits for it: a restart is never left with more than that to read.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,13 @@ use records::Offset;
 
 use crate::error::LogError;
 use crate::log::Log;
+use crate::log_dir::LogDir;
+
+/// A checkpoint is due when the journal holds this much.
+const CHECKPOINT_AT_BYTES: u64 = 192 << 20;
+
+/// With this much nothing is committed before a checkpoint is done.
+const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
 /// Hears how far a log is durable.
 pub trait DurableListener: Send + Sync + std::fmt::Debug {
@@ -27,19 +35,42 @@ pub trait DurableListener: Send + Sync + std::fmt::Debug {
     fn failed(&self, error: &LogError);
 }
 
+/// Logs that wait for a thread.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Arc<Log>>,
-    stopping: bool,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+    waiting: Mutex<Waiting>,
     arrived: Condvar,
 }
 
-/// Syncs logs that were written to.
+#[derive(Debug, Default)]
+struct Waiting {
+    logs: VecDeque<Arc<Log>>,
+    stopping: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: Arc<LogDir>,
+    commits: Queue,
+    syncs: Queue,
+    checkpoint: Checkpoint,
+}
+
+#[derive(Debug, Default)]
+struct Checkpoint {
+    due: Mutex<Due>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Due {
+    #[default]
+    No,
+    Yes,
+    Stopping,
+}
+
+/// Makes logs durable that were written to.
 #[derive(Debug)]
 pub struct Syncer {
     shared: Arc<Shared>,
@@ -47,33 +78,41 @@ pub struct Syncer {
 }
 
 impl Syncer {
-    /// Starts `threads` threads (one at least). More than one lets syncs of different logs overlap.
+    /// Starts the committer, `threads` threads (one at least) that sync segments, which lets syncs of
+    /// different logs overlap, and the one that makes checkpoints.
     #[must_use]
-    pub fn start(threads: usize) -> Syncer {
-        let shared = Arc::new(Shared::default());
-        let threads = (0..threads.max(1))
-            .filter_map(|n| {
-                let shared = shared.clone();
-                let named = std::thread::Builder::new().name(format!("sync-{n}"));
-                named.spawn(move || shared.work()).ok()
-            })
-            .collect();
+    pub fn start(dir: Arc<LogDir>, threads: usize) -> Syncer {
+        let shared = Arc::new(Shared {
+            dir,
+            commits: Queue::default(),
+            syncs: Queue::default(),
+            checkpoint: Checkpoint::default(),
+        });
+        let start = |name: String, work: fn(&Shared)| {
+            let shared = shared.clone();
+            std::thread::Builder::new().name(name).spawn(move || work(&shared)).ok()
+        };
+        let named = [
+            start("commit".to_owned(), Shared::commit),
+            start("checkpoint".to_owned(), Shared::make_checkpoints),
+        ];
+        let syncing = (0..threads.max(1)).map(|n| start(format!("sync-{n}"), Shared::sync));
+        let threads = named.into_iter().chain(syncing).flatten().collect();
         Syncer { shared, threads: Mutex::new(threads) }
     }
 
     /// Queues a log that was appended to, unless it is queued already.
     pub fn request(&self, log: &Arc<Log>) {
-        if log.queued.swap(true, Ordering::AcqRel) {
-            return;
+        if !log.queued.swap(true, Ordering::AcqRel) {
+            self.shared.commits.push(log.clone());
         }
-        self.shared.queue.lock().waiting.push_back(log.clone());
-        self.shared.arrived.notify_one();
     }
 
-    /// Syncs what is queued and ends the threads.
+    /// Makes durable what is queued and ends the threads.
     pub fn stop(&self) {
-        self.shared.queue.lock().stopping = true;
-        self.shared.arrived.notify_all();
+        self.shared.commits.stop();
+        *self.shared.checkpoint.due.lock() = Due::Stopping;
+        self.shared.checkpoint.changed.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // A panic there was reported by the panic hook; there is nothing to add.
@@ -88,32 +127,104 @@ impl Drop for Syncer {
     }
 }
 
+impl Queue {
+    fn push(&self, log: Arc<Log>) {
+        self.waiting.lock().logs.push_back(log);
+        self.arrived.notify_one();
+    }
+
+    fn stop(&self) {
+        self.waiting.lock().stopping = true;
+        self.arrived.notify_all();
+    }
+
+    /// What `take` takes as soon as something waits; `None` when nothing does and nothing will.
+    fn next<T>(&self, take: impl Fn(&mut VecDeque<Arc<Log>>) -> T) -> Option<T> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if !waiting.logs.is_empty() {
+                return Some(take(&mut waiting.logs));
+            }
+            if waiting.stopping {
+                return None;
+            }
+            self.arrived.wait(&mut waiting);
+        }
+    }
+}
+
 impl Shared {
-    fn work(&self) {
-        while let Some(log) = self.next() {
-            // Cleared before the sync begins: an append after this point queues the log again.
+    fn commit(&self) {
+        while let Some(logs) = self.commits.next(std::mem::take) {
+            // Cleared before the commit begins: an append after this point queues its log again.
+            for log in &logs {
+                log.queued.store(false, Ordering::Release);
+            }
+            let committed = self.dir.commit();
+            for log in logs {
+                let failed = committed.as_ref().err().cloned();
+                tell(&log, failed.map_or_else(|| Ok(log.take_committed()), Err));
+                let more = committed.is_ok() && log.needs_sync();
+                if more && !log.queued.swap(true, Ordering::AcqRel) {
+                    self.syncs.push(log);
+                }
+            }
+            self.watch_journal();
+        }
+        self.syncs.stop();
+    }
+
+    fn sync(&self) {
+        while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
             log.queued.store(false, Ordering::Release);
-            let result = log.sync();
-            let listener = log.listener.lock().as_ref().and_then(Weak::upgrade);
-            match (result, listener) {
-                (Ok(end), Some(listener)) => listener.durable(end),
-                (Err(LogError::Closed), _) | (_, None) => {}
-                (Err(error), Some(listener)) => listener.failed(&error),
+            tell(&log, log.sync());
+        }
+    }
+
+    fn watch_journal(&self) {
+        let held = self.dir.journal_bytes();
+        if held > JOURNAL_BYTES_MAX {
+            self.make_checkpoint();
+        } else if held > CHECKPOINT_AT_BYTES {
+            let mut due = self.checkpoint.due.lock();
+            if *due == Due::No {
+                *due = Due::Yes;
+                self.checkpoint.changed.notify_all();
             }
         }
     }
 
-    /// The log that waits longest; `None` when there is none and none will come.
-    fn next(&self) -> Option<Arc<Log>> {
-        let mut queue = self.queue.lock();
+    fn make_checkpoints(&self) {
         loop {
-            if let Some(log) = queue.waiting.pop_front() {
-                return Some(log);
+            let mut due = self.checkpoint.due.lock();
+            while *due == Due::No {
+                self.checkpoint.changed.wait(&mut due);
             }
-            if queue.stopping {
-                return None;
+            if *due == Due::Stopping {
+                return;
             }
-            self.arrived.wait(&mut queue);
+            drop(due);
+            self.make_checkpoint();
+            let mut due = self.checkpoint.due.lock();
+            if *due == Due::Yes {
+                *due = Due::No;
+            }
         }
+    }
+
+    fn make_checkpoint(&self) {
+        if let Err(error) = self.dir.checkpoint() {
+            tracing::error!(%error, "no checkpoint: the journal cannot be cut short");
+        }
+    }
+}
+
+/// Tells the listener how far the log is durable now.
+fn tell(log: &Log, result: Result<Offset, LogError>) {
+    let listener = log.listener.lock().as_ref().and_then(Weak::upgrade);
+    match (result, listener) {
+        (Ok(end), Some(listener)) => listener.durable(end),
+        (Err(LogError::Closed), _) | (_, None) => {}
+        (Err(error), Some(listener)) => listener.failed(&error),
     }
 }

@@ -11,7 +11,7 @@ use crate::{AppendError, AppendInfo, Log, LogConfig, LogDir, Origin};
 
 pub(crate) struct Bench {
     pub sim: Sim,
-    pub dir: LogDir,
+    pub dir: Arc<LogDir>,
     pub log: Arc<Log>,
 }
 
@@ -23,7 +23,7 @@ impl Bench {
     }
 
     pub fn on(sim: Sim, config: LogConfig) -> Bench {
-        let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        let dir = Arc::new(LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap());
         let log = dir.open_log("t", 0, TOPIC, config).unwrap();
         Bench { sim, dir, log }
     }

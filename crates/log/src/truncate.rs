@@ -64,8 +64,13 @@ impl Log {
         let index = kept.with_index(disk, &self.warm, Index::clone)?;
 
         self.durable_end.fetch_min(end.0, Ordering::AcqRel);
+        self.synced_end.fetch_min(end.0, Ordering::AcqRel);
+        writer.unjournaled_end = writer.unjournaled_end.min(end);
         self.log_end.store(end.0, Ordering::Release);
         self.persist_marks()?;
+        if let Some(joined) = &self.journal {
+            joined.cut(end)?;
+        }
         let mut epochs = self.epochs.write();
         if epochs.truncate_from_end(end) {
             let text = epochs.encode();

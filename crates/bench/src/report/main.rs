@@ -6,6 +6,7 @@
 
 mod ballast;
 mod counts;
+mod device;
 mod goals;
 mod machine;
 mod measure;
@@ -48,6 +49,9 @@ struct Cli {
     /// Instructions per request under callgrind, against the counts kept in the repository
     #[arg(long, conflicts_with = "render")]
     counts: bool,
+    /// What the disk can do for durability, without any broker
+    #[arg(long, conflicts_with_all = ["quick", "counts", "render"])]
+    device: bool,
     /// With --quick or --counts: keep what is measured now as what is compared with
     #[arg(long)]
     write: bool,
@@ -137,6 +141,10 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let open_files = machine::raise_open_files(OPEN_FILES)?;
+    if cli.device {
+        device::run(&scratch)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if open_files < 12_000 {
         eprintln!("only {open_files} open files are allowed: 10,000 connections will not fit");
     }

@@ -22,7 +22,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use self::content::Content;
 use self::names::{Entry, NameChange, Names};
@@ -49,6 +49,23 @@ const SPACE_BYTES: u64 = 1 << 40;
 #[derive(Debug, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
+    stall: Arc<Stall>,
+}
+
+/// Holds up whoever syncs.
+#[derive(Debug, Default)]
+struct Stall {
+    on: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stall {
+    fn wait(&self) {
+        let mut on = self.on.lock();
+        while *on {
+            self.changed.wait(&mut on);
+        }
+    }
 }
 
 type Inode = u64;
@@ -204,6 +221,12 @@ impl SimDisk {
         self.state.lock().faults.sync = Some(nth);
     }
 
+    /// Syncs do not end from now on, or end again.
+    pub fn stall_syncs(&self, on: bool) {
+        *self.stall.on.lock() = on;
+        self.stall.changed.notify_all();
+    }
+
     /// Leaves room for `bytes` more; what goes beyond fails as a full disk does.
     pub fn limit_space(&self, bytes: u64) {
         let mut state = self.state.lock();
@@ -233,7 +256,7 @@ impl SimDisk {
             names: state.names.clone(),
             ..State::default()
         };
-        SimDisk { state: Arc::new(Mutex::new(copy)) }
+        SimDisk { state: Arc::new(Mutex::new(copy)), stall: Arc::default() }
     }
 }
 
@@ -258,6 +281,7 @@ impl Dice {
 #[derive(Debug)]
 struct SimFile {
     state: Arc<Mutex<State>>,
+    stall: Arc<Stall>,
     generation: u64,
     inode: Inode,
     writable: bool,
@@ -316,6 +340,7 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.stall.wait();
         self.with(|state| {
             state.whole_change()?;
             if due(&mut state.faults.sync) {
@@ -374,6 +399,7 @@ impl Disk for SimDisk {
         };
         Ok(Arc::new(SimFile {
             state: self.state.clone(),
+            stall: self.stall.clone(),
             generation: state.generation,
             inode,
             writable: mode != OpenMode::Read,
@@ -399,6 +425,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.stall.wait();
         let mut state = self.state.lock();
         state.names.check_folder(path)?;
         state.whole_change()?;
@@ -406,6 +433,21 @@ impl Disk for SimDisk {
             return Err(io_error());
         }
         state.names.sync(path);
+        Ok(())
+    }
+
+    fn sync_all(&self, _path: &Path) -> io::Result<()> {
+        self.stall.wait();
+        let mut state = self.state.lock();
+        state.whole_change()?;
+        let fails = due(&mut state.faults.sync);
+        for content in state.files.values_mut() {
+            if fails { content.forget_unsynced() } else { content.sync() }
+        }
+        if fails {
+            return Err(io_error());
+        }
+        state.names.sync_all();
         Ok(())
     }
 

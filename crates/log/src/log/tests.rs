@@ -343,10 +343,10 @@ mod at_once {
         const EACH: i64 = 400;
         const WRITERS: i64 = 3;
         let folder = Folder::new();
-        let dir = LogDir::open(&folder.0, &folder.1, 1).unwrap();
+        let dir = Arc::new(LogDir::open(&folder.0, &folder.1, 1).unwrap());
         let config = LogConfig { segment_bytes: 8_000, retention_ms: None, ..LogConfig::default() };
         let log = dir.open_log("t", 0, Uuid::from_u128(7), config).unwrap();
-        let syncer = Syncer::start(2);
+        let syncer = Syncer::start(dir.clone(), 2);
         let ear = Arc::new(Ear::default());
         let weak: Weak<dyn DurableListener> = Arc::downgrade(&ear) as Weak<_>;
         log.set_listener(weak);
@@ -413,7 +413,7 @@ mod at_once {
         bench.log.set_listener(weak);
         bench.append(&["a"]);
         bench.sim.disk.fail_sync(1);
-        let syncer = Syncer::start(1);
+        let syncer = Syncer::start(bench.dir.clone(), 1);
         syncer.request(&bench.log);
         syncer.stop();
         assert!(failed.0.load(Ordering::Acquire));

@@ -50,6 +50,13 @@ fn acknowledging_before_the_sync_is_noticed() {
     assert!(what.contains("acknowledged"), "noticed for another reason: {what}");
 }
 
+/// A journal whose files are used again too early holds nothing when it is needed.
+#[test]
+fn reusing_a_journal_file_too_early_is_noticed() {
+    let caught = (0..200).any(|seed| run(seed, Mutant::ReuseJournal, false).is_err());
+    assert!(caught, "200 trials and nobody noticed that the journal was gone");
+}
+
 /// So must a recovery that does not look at what is not durable.
 #[test]
 fn trusting_an_unclean_folder_is_noticed() {

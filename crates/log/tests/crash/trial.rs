@@ -1,5 +1,6 @@
 //! One trial: a machine, a few lives of the process on it, random work in each.
 
+use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use env::Env;
 use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim};
-use log::{Cleanup, Log, LogConfig, LogDir, LogError, Origin};
+use log::{Cleanup, JournalConfig, Log, LogConfig, LogDir, LogError, Origin};
 use records::{Codec, LeaderEpoch, Offset, Timestamp, sequence};
 use uuid::Uuid;
 
@@ -22,12 +23,15 @@ pub enum Mutant {
     AcknowledgeEarly,
     /// A folder that was not closed in order is marked as if it had been.
     TrustUnclean,
+    /// Files of the journal are begun anew while their entries are needed.
+    ReuseJournal,
 }
 
 /// What the trials did, to see that they did all there is to do.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
     pub appends: u64,
+    pub commits: u64,
     pub duplicates: u64,
     pub rolls: u64,
     pub deletions: u64,
@@ -42,6 +46,7 @@ pub struct Work {
 impl Work {
     pub fn add(&mut self, other: &Work) {
         self.appends += other.appends;
+        self.commits += other.commits;
         self.duplicates += other.duplicates;
         self.rolls += other.rolls;
         self.deletions += other.deletions;
@@ -56,6 +61,7 @@ impl Work {
     pub fn check_variety(&self) {
         let all = [
             ("appends", self.appends),
+            ("commits", self.commits),
             ("duplicates", self.duplicates),
             ("rolls", self.rolls),
             ("deletions", self.deletions),
@@ -174,7 +180,12 @@ impl Trial {
     }
 
     fn open(&mut self) -> Result<(LogDir, Arc<Log>), Stop> {
-        let dir = self.ok(LogDir::open(&self.env, Path::new(FOLDER), 1))?;
+        let journal = JournalConfig {
+            file_bytes: 8192 * (1 + self.dice(3)),
+            append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
+        };
+        let dir = LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal);
+        let dir = self.ok(dir)?;
         if self.deleting {
             self.ok(dir.delete_partition("t", 0))?;
             self.deleting = false;
@@ -192,9 +203,15 @@ impl Trial {
             match self.dice(20) {
                 0..=7 => self.append(&log)?,
                 8 => self.repeat(&log)?,
-                9..=11 => {
+                9 => {
                     let end = self.ok(log.sync())?;
                     self.note(|| format!("sync to {end}"));
+                    self.model.acknowledged = self.model.acknowledged.max(end);
+                }
+                10..=11 => {
+                    let end = self.ok(log.commit())?;
+                    self.note(|| format!("commit to {end}"));
+                    self.work.commits += 1;
                     self.model.acknowledged = self.model.acknowledged.max(end);
                 }
                 12 => {
@@ -256,6 +273,9 @@ impl Trial {
             let file = self.env.disk.open(&mark, OpenMode::Create);
             file.map_err(|error| error.to_string())?;
         }
+        if self.mutant == Mutant::ReuseJournal {
+            self.reuse_journal().map_err(|error| error.to_string())?;
+        }
         let before = self.model.end();
         let (dir, log) = match self.open() {
             Ok(opened) => opened,
@@ -287,6 +307,18 @@ impl Trial {
             .map_err(|what| format!("second crash: {what} (files: {})", self.files()))?;
         drop((_dir, log));
         self.sim.disk.crash(CrashLoss::Nothing);
+        Ok(())
+    }
+
+    fn reuse_journal(&self) -> std::io::Result<()> {
+        let folder = Path::new(FOLDER).join("journal");
+        for entry in self.env.disk.read_dir(&folder).unwrap_or_default() {
+            if entry.name.ends_with(".journal") {
+                let file = self.env.disk.open(&folder.join(entry.name), OpenMode::Write)?;
+                file.write_all_at(&[IoSlice::new(&[0; 64])], 0)?;
+                file.sync_data()?;
+            }
+        }
         Ok(())
     }
 

@@ -136,6 +136,11 @@ impl Names {
         }
     }
 
+    pub fn sync_all(&mut self) {
+        self.unsynced.clear();
+        self.durable.clone_from(&self.now);
+    }
+
     pub fn children(&self, folder: &Path) -> Vec<DirEntry> {
         let below = self.now.range(folder.to_owned()..);
         below

@@ -63,6 +63,9 @@ impl env::Disk for Faulty {
     fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
         self.disk.sync_dir(path)
     }
+    fn sync_all(&self, path: &Path) -> std::io::Result<()> {
+        self.disk.sync_all(path)
+    }
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
         self.disk.rename(from, to)
     }

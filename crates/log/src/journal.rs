@@ -1,0 +1,415 @@
+//! One journal for all partitions of a folder: what is acknowledged is in it, or synced in its
+//! segment.
+//!
+//! An append writes its batches to the segment through the page cache, as ever, and adds them to what
+//! the journal will write next. [`Journal::commit`] writes all that has come together, whatever
+//! partition it is of, as one entry at the end of the journal, and syncs that one file: a sync carries
+//! every partition. The segments are synced by checkpoints, in their own time; then the files of
+//! the journal are used again. After a crash what the segments may have lost is written again.
+//!
+//! What always holds: a batch is in the journal only if everything before it in its partition is in
+//! the journal too, or synced. Large batches are not worth writing twice: they, and all that follows
+//! them until they are synced, go without (see `Log::write`).
+//!
+//! Locks: `released` (who moves the start), then `writer` (who commits), then `pending` (held for a copy
+//! into memory, never for I/O).
+//!
+//! What a crash leaves: the files of the ring, of which the last entry may be torn; and `start`, the
+//! number of the first entry that is needed, replaced as a whole.
+
+mod chain;
+mod entry;
+mod replay;
+mod ring;
+
+use std::collections::BTreeSet;
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use env::{Disk, Env};
+use parking_lot::Mutex;
+use records::Offset;
+use uuid::Uuid;
+
+use self::chain::Chain;
+pub use self::chain::JournalDamage;
+pub(crate) use self::chain::{Described, describe};
+use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
+pub use self::replay::Replayed;
+use self::ring::Ring;
+use crate::error::LogError;
+use crate::files;
+
+/// The folder of the journal within the data folder.
+pub(crate) const FOLDER: &str = "journal";
+pub(crate) const START: &str = "start";
+/// `start` is read up to this size.
+const START_MAX: u64 = 1024;
+
+/// What a definition takes beside the topic's name.
+const DEFINITION_LEN: usize = 1 + 4 + 16 + 4 + 2;
+
+/// A buffer that grew beyond this is given back after its commit.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
+/// How large things may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Size of a file.
+    pub file_bytes: u64,
+    /// Appends larger than this are synced in their segment instead.
+    pub append_bytes_max: usize,
+}
+
+impl Default for JournalConfig {
+    fn default() -> JournalConfig {
+        JournalConfig { file_bytes: 64 << 20, append_bytes_max: 256 << 10 }
+    }
+}
+
+/// A partition as the journal knows it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    number: u32,
+    topic: String,
+    partition: i32,
+    topic_id: Uuid,
+    /// The last group that holds something of it.
+    group: AtomicU64,
+    /// The end of what was handed to the journal, and of what it made durable.
+    written: AtomicI64,
+    committed: AtomicI64,
+}
+
+impl Member {
+    /// Everything before this that was handed to the journal is durable.
+    pub fn committed(&self) -> Offset {
+        Offset(self.committed.load(Ordering::Acquire))
+    }
+}
+
+/// A partition and the journal that it writes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Joined {
+    pub journal: Arc<Journal>,
+    pub member: Arc<Member>,
+}
+
+impl Joined {
+    /// Says for good that what the journal has of segments with base offsets below this is not to be
+    /// written again.
+    pub fn forget(&self, below: Offset) -> Result<(), LogError> {
+        self.journal.forget(self.member.topic_id, self.member.partition, below)
+    }
+
+    /// [`Joined::forget`] for a partition that is synced and will be cut to `end`; nothing may be
+    /// appended to it meanwhile.
+    pub fn cut(&self, end: Offset) -> Result<(), LogError> {
+        self.member.written.fetch_min(end.0, Ordering::AcqRel);
+        self.forget(Offset::MAX)?;
+        // Whoever committed what lies behind has ended by now.
+        self.member.committed.fetch_min(end.0, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+/// What the next commit writes.
+#[derive(Debug)]
+struct Pending {
+    /// Groups are numbered from 1.
+    number: u64,
+    body: Vec<u8>,
+    /// Whose batches are in it, each once.
+    members: Vec<Arc<Member>>,
+    /// What the definitions of all of them would take.
+    definitions: usize,
+}
+
+#[derive(Debug)]
+struct Writer {
+    ring: Ring,
+    /// The number of the next entry.
+    next: u64,
+    /// Partitions defined in the file that is written to: the turn of the ring, and their numbers.
+    defined: (u64, BTreeSet<u32>),
+    /// An empty buffer for the next to come.
+    spare: Vec<u8>,
+}
+
+/// The journal of a folder.
+#[derive(Debug)]
+pub struct Journal {
+    env: Env,
+    folder: PathBuf,
+    directory: Uuid,
+    life: u64,
+    config: JournalConfig,
+    writer: Mutex<Writer>,
+    pending: Mutex<Pending>,
+    /// What `start` says.
+    released: Mutex<Option<u64>>,
+    members: AtomicU32,
+    fence: Arc<OnceLock<LogError>>,
+}
+
+impl Journal {
+    /// Writes into the segments what only the journal has, and begins anew.
+    pub(crate) fn open(
+        env: &Env,
+        dir: &Path,
+        directory: Uuid,
+        config: JournalConfig,
+        fence: Arc<OnceLock<LogError>>,
+    ) -> Result<(Journal, Replayed), LogError> {
+        let disk = &*env.disk;
+        let folder = dir.join(FOLDER);
+        if !disk.exists(&folder) {
+            disk.create_dir_all(&folder).map_err(|error| LogError::io(&folder, "create", error))?;
+            files::sync_dir(disk, dir)?;
+        }
+        let start = read_start(disk, &folder)?;
+        let chain = Chain::read(disk, &folder, directory, start)?;
+        let replayed = replay::replay(disk, dir, &chain)?;
+        let writer = Writer {
+            ring: Ring::open(disk, &folder, config.file_bytes, chain.next)?,
+            next: chain.next,
+            defined: (0, BTreeSet::new()),
+            spare: Vec::new(),
+        };
+        let journal = Journal {
+            env: env.clone(),
+            folder,
+            directory,
+            life: env.random.next_u64(),
+            config,
+            writer: Mutex::new(writer),
+            pending: Mutex::new(Pending::empty(1, Vec::new())),
+            released: Mutex::new(start),
+            members: AtomicU32::new(0),
+            fence,
+        };
+        Ok((journal, replayed))
+    }
+
+    /// Makes a partition known.
+    pub(crate) fn member(&self, topic: &str, partition: i32, topic_id: Uuid) -> Arc<Member> {
+        Arc::new(Member {
+            number: self.members.fetch_add(1, Ordering::Relaxed),
+            topic: topic.to_owned(),
+            partition,
+            topic_id,
+            group: AtomicU64::new(0),
+            written: AtomicI64::new(0),
+            committed: AtomicI64::new(0),
+        })
+    }
+
+    /// Adds batches that lie at a position of a segment, and end at `end`, to what the next commit
+    /// writes. False when they are too large, or too much waits already.
+    pub(crate) fn write(
+        &self,
+        member: &Arc<Member>,
+        base: Offset,
+        position: u32,
+        parts: &[IoSlice<'_>],
+        end: Offset,
+    ) -> bool {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        if len > self.config.append_bytes_max {
+            return false;
+        }
+        let mut pending = self.pending.lock();
+        if !pending.has_room(self.entry_bytes_max(), entry::WRITE_LEN + len, member) {
+            return false;
+        }
+        pending.touch(member);
+        entry::put_write(&mut pending.body, member.number, base, position, len);
+        for part in parts {
+            pending.body.extend_from_slice(part);
+        }
+        member.written.store(end.0, Ordering::Release);
+        true
+    }
+
+    /// Says for good that what the journal has of a partition's segments with base offsets below this is
+    /// not to be written again.
+    pub(crate) fn forget(
+        &self,
+        topic_id: Uuid,
+        partition: i32,
+        below: Offset,
+    ) -> Result<(), LogError> {
+        Record::Forget { topic_id, partition, below }.put(&mut self.pending.lock().body);
+        self.commit()
+    }
+
+    fn entry_bytes_max(&self) -> usize {
+        ENTRY_MAX.min(usize::try_from(self.config.file_bytes).unwrap_or(ENTRY_MAX)) - HEADER_LEN
+    }
+
+    /// Makes everything durable that was handed in by now.
+    pub(crate) fn commit(&self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        if let Some(cause) = self.fence.get() {
+            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
+        }
+        let spare = std::mem::take(&mut writer.spare);
+        let (pending, ends) = {
+            let mut pending = self.pending.lock();
+            if pending.body.is_empty() {
+                drop(pending);
+                writer.spare = spare;
+                return Ok(());
+            }
+            let fresh = Pending::empty(pending.number + 1, spare);
+            let taken = std::mem::replace(&mut *pending, fresh);
+            let end = |member: &Arc<Member>| member.written.load(Ordering::Acquire);
+            let ends: Vec<i64> = taken.members.iter().map(end).collect();
+            (taken, ends)
+        };
+        let written = writer.write(&*self.env.disk, self, &pending);
+        if let Err(error) = &written {
+            self.fence(error);
+        }
+        written?;
+        for (member, end) in pending.members.iter().zip(ends) {
+            member.committed.store(end, Ordering::Release);
+        }
+        let mut body = pending.body;
+        if body.capacity() <= SPARE_BYTES_MAX {
+            body.clear();
+            writer.spare = body;
+        }
+        Ok(())
+    }
+
+    fn fence(&self, error: &LogError) {
+        if self.fence.set(error.clone()).is_ok() {
+            tracing::error!(
+                journal = %self.folder.display(), %error,
+                "the data folder is fenced, nothing more is written to it; look at the disk and restart"
+            );
+        }
+    }
+
+    /// The number of the next entry: what was committed has a smaller one.
+    pub(crate) fn mark(&self) -> u64 {
+        self.writer.lock().next
+    }
+
+    /// Everything in entries before `mark` is synced where it belongs; their files are used again.
+    pub(crate) fn release(&self, mark: u64) -> Result<(), LogError> {
+        let mut released = self.released.lock();
+        if released.is_some_and(|released| released >= mark) {
+            return Ok(());
+        }
+        let content = start_text(mark);
+        files::replace(&*self.env.disk, &self.folder.join(START), content.as_bytes())?;
+        *released = Some(mark);
+        self.writer.lock().ring.release(mark);
+        Ok(())
+    }
+
+    /// Bytes that a restart would have to read.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.writer.lock().ring.held_bytes()
+    }
+}
+
+impl Pending {
+    fn empty(number: u64, body: Vec<u8>) -> Pending {
+        Pending { number, body, members: Vec::new(), definitions: 0 }
+    }
+
+    fn touch(&mut self, member: &Arc<Member>) {
+        if member.group.swap(self.number, Ordering::Relaxed) != self.number {
+            self.members.push(member.clone());
+            self.definitions += DEFINITION_LEN + member.topic.len();
+        }
+    }
+
+    fn has_room(&self, most: usize, len: usize, member: &Member) -> bool {
+        let definitions = self.definitions + DEFINITION_LEN + member.topic.len();
+        self.body.len() + len + definitions <= most
+    }
+}
+
+impl Writer {
+    fn write(
+        &mut self,
+        disk: &dyn Disk,
+        journal: &Journal,
+        pending: &Pending,
+    ) -> Result<(), LogError> {
+        // The most it may take, as the definitions depend on the place.
+        let most = HEADER_LEN + pending.definitions + pending.body.len();
+        let place = self.ring.place(disk, u64::try_from(most).unwrap_or(u64::MAX))?;
+        if self.defined.0 != place.turn {
+            self.defined = (place.turn, BTreeSet::new());
+        }
+        let mut definitions = Vec::new();
+        for member in &pending.members {
+            if self.defined.1.insert(member.number) {
+                let (log, topic_id, partition) = (member.number, member.topic_id, member.partition);
+                let topic = &member.topic;
+                Record::Define { log, topic_id, partition, topic }.put(&mut definitions);
+            }
+        }
+        let body: [&[u8]; 2] = [&definitions, &pending.body];
+        let len = HEADER_LEN + definitions.len() + pending.body.len();
+        let header = Header {
+            sequence: self.next,
+            life: journal.life,
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+            directory: journal.directory,
+        };
+        self.ring.write(place, self.next, &header.encode(&body), &body)?;
+        self.next += 1;
+        Ok(())
+    }
+}
+
+/// An entry with this body, filled up to the page.
+#[cfg(feature = "test-support")]
+pub(crate) fn entry_of(directory: Uuid, sequence: u64, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
+    let header = Header { sequence, life: 1, len, directory };
+    let mut entry = header.encode(&[body]).to_vec();
+    entry.extend(body);
+    entry.resize(usize::try_from(header.footprint()).unwrap_or(0), 0);
+    entry
+}
+
+fn start_text(start: u64) -> String {
+    let text = format!("1\n{start}\n");
+    let crc = records::crc::crc32c(text.as_bytes());
+    format!("{text}{crc:08x}\n")
+}
+
+/// The first entry that is needed; `None` when nothing was released yet.
+fn read_start(disk: &dyn Disk, folder: &Path) -> Result<Option<u64>, LogError> {
+    let path = folder.join(START);
+    let bytes = match disk.read(&path, START_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LogError::io(&path, "read", error)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let start = text.lines().nth(1).and_then(|line| line.parse().ok());
+    match start {
+        Some(start) if start_text(start) == text => Ok(Some(start)),
+        _ => {
+            tracing::error!(
+                file = %path.display(),
+                "not what was written; the whole journal is read instead"
+            );
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

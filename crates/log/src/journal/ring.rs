@@ -1,0 +1,175 @@
+//! The files of a journal, which are written in a ring.
+//!
+//! A file is used from its beginning to its end and then left alone until no entry in it is needed;
+//! then it is used again as it is. A file that holds something everywhere is synced twice as fast as
+//! one that grows, so a new one is filled with zeros a little ahead of what is written to it.
+//!
+//! The names of the files say nothing: the numbers of the entries order them.
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use env::disk::OpenMode;
+use env::{Disk, File};
+
+use super::entry::{self, ALIGNMENT, HEADER_LEN};
+use crate::error::LogError;
+use crate::files;
+use crate::names::JOURNAL;
+
+/// A new file is filled by as much as it holds already, within these bounds.
+const FILLED_MIN: u64 = 64 << 10;
+const FILLED_MAX: u64 = 4 << 20;
+
+#[derive(Debug)]
+struct Slot {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    /// Up to here it holds something.
+    filled: u64,
+    /// The last entry in it.
+    last: u64,
+}
+
+/// All files, and the place in them where the next entry goes.
+#[derive(Debug)]
+pub(super) struct Ring {
+    folder: PathBuf,
+    /// A file is not begun anew when an entry would end behind this.
+    file_bytes: u64,
+    slots: Vec<Slot>,
+    current: Option<usize>,
+    position: u64,
+    /// How many times a file was begun.
+    turn: u64,
+    /// Entries before this one are not needed.
+    start: u64,
+}
+
+/// Where the next entry will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Changes when another file is begun.
+    pub turn: u64,
+    slot: usize,
+    position: u64,
+}
+
+impl Ring {
+    /// The files there are, none of which is needed any more: the next entry is `start`.
+    pub fn open(
+        disk: &dyn Disk,
+        folder: &Path,
+        file_bytes: u64,
+        start: u64,
+    ) -> Result<Ring, LogError> {
+        let mut slots = Vec::new();
+        for path in paths(disk, folder)? {
+            let failed = |error| LogError::io(&path, "open", error);
+            let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
+            let filled = file.len().map_err(failed)? / ALIGNMENT * ALIGNMENT;
+            slots.push(Slot { file, path, filled, last: 0 });
+        }
+        Ok(Ring {
+            folder: folder.to_owned(),
+            file_bytes,
+            slots,
+            current: None,
+            position: 0,
+            turn: 0,
+            start,
+        })
+    }
+
+    /// Entries before `start` are not needed any more.
+    pub fn release(&mut self, start: u64) {
+        self.start = start;
+    }
+
+    /// Bytes of the files whose entries are needed, or may be.
+    pub fn held_bytes(&self) -> u64 {
+        let held = self.slots.iter().enumerate();
+        held.filter(|(n, slot)| Some(*n) == self.current || slot.last >= self.start)
+            .map(|(n, slot)| if Some(n) == self.current { self.position } else { slot.filled })
+            .sum()
+    }
+
+    /// The place for an entry of `len` bytes: behind the last, or at the beginning of another file.
+    pub fn place(&mut self, disk: &dyn Disk, len: u64) -> Result<Place, LogError> {
+        let end = self.position + entry::footprint(len);
+        let slot = match self.current {
+            Some(current) if end <= self.file_bytes => current,
+            _ => {
+                self.position = 0;
+                self.turn += 1;
+                let slot = match self.unneeded() {
+                    Some(slot) => slot,
+                    None => self.grow(disk)?,
+                };
+                self.current = Some(slot);
+                slot
+            }
+        };
+        Ok(Place { turn: self.turn, slot, position: self.position })
+    }
+
+    fn unneeded(&self) -> Option<usize> {
+        self.slots
+            .iter()
+            .enumerate()
+            .position(|(n, slot)| Some(n) != self.current && slot.last < self.start)
+    }
+
+    fn grow(&mut self, disk: &dyn Disk) -> Result<usize, LogError> {
+        let taken = |path: &Path| self.slots.iter().any(|slot| slot.path == path);
+        let names = (0..).map(|n: u32| self.folder.join(format!("{n:04}{JOURNAL}")));
+        let path = names.into_iter().find(|path| !taken(path)).unwrap_or_default();
+        let file = disk
+            .open(&path, OpenMode::CreateNew)
+            .map_err(|error| LogError::io(&path, "create", error))?;
+        files::sync_dir(disk, &self.folder)?;
+        self.slots.push(Slot { file, path, filled: 0, last: 0 });
+        Ok(self.slots.len() - 1)
+    }
+
+    /// Writes an entry at its place and makes it durable.
+    pub fn write(
+        &mut self,
+        place: Place,
+        sequence: u64,
+        head: &[u8; HEADER_LEN],
+        body: &[&[u8]],
+    ) -> Result<(), LogError> {
+        let Some(slot) = self.slots.get_mut(place.slot) else { return Err(LogError::Closed) };
+        let len: usize = HEADER_LEN + body.iter().map(|part| part.len()).sum::<usize>();
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let mut parts = vec![IoSlice::new(head)];
+        parts.extend(body.iter().map(|part| IoSlice::new(part)));
+        parts.push(entry::filler(len));
+        let end = place.position + entry::footprint(len);
+        let failed = |doing| {
+            let path = &slot.path;
+            move |error| LogError::io(path, doing, error)
+        };
+        slot.file.write_all_at(&parts, place.position).map_err(failed("write"))?;
+        if end > slot.filled {
+            let more = slot.filled.clamp(FILLED_MIN, FILLED_MAX);
+            let more = more.min(self.file_bytes.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
+            let zeros = vec![0; usize::try_from(more).unwrap_or(0)];
+            slot.file.write_all_at(&[IoSlice::new(&zeros)], end).map_err(failed("write"))?;
+            slot.filled = end + more;
+        }
+        slot.file.sync_data().map_err(failed("sync"))?;
+        slot.last = sequence;
+        self.position = end;
+        Ok(())
+    }
+}
+
+/// The journal's files in a folder.
+pub(super) fn paths(disk: &dyn Disk, folder: &Path) -> Result<Vec<PathBuf>, LogError> {
+    let entries = disk.read_dir(folder).map_err(|error| LogError::io(folder, "list", error))?;
+    let journals = entries.into_iter().filter(|entry| entry.name.ends_with(JOURNAL));
+    Ok(journals.map(|entry| folder.join(entry.name)).collect())
+}

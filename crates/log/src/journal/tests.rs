@@ -1,0 +1,268 @@
+//! The journal on a simulated disk: what a crash takes from the segments comes back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use env::Disk;
+use env::disk::OpenMode;
+use env::sim::{CrashLoss, Sim};
+use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::{Durability, Log, LogConfig, LogDir, Origin};
+
+const DATA: &str = "/data";
+
+fn sizes() -> JournalConfig {
+    JournalConfig { file_bytes: 32 << 10, append_bytes_max: 2000 }
+}
+
+fn open(sim: &Sim) -> LogDir {
+    LogDir::open_with(&sim.env(), Path::new(DATA), 1, None, sizes()).unwrap()
+}
+
+fn topic(dir: &LogDir, number: u128, config: LogConfig) -> Arc<Log> {
+    dir.open_log(&format!("t{number}"), 0, Uuid::from_u128(number), config).unwrap()
+}
+
+fn append(log: &Log, value: &str) -> Offset {
+    let mut batch = BatchBuilder::new(Codec::None);
+    batch.push(Timestamp(0), None, Some(value.as_bytes()), &[]);
+    let config = LogConfig { timestamp_before_max_ms: u64::MAX, ..(*log.config()).clone() };
+    log.set_config(config);
+    log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(0), Origin::Client).unwrap().last
+}
+
+fn records(log: &Log) -> Vec<String> {
+    let slice = log.read(log.log_start(), Offset::MAX, usize::MAX, true).unwrap();
+    let bytes = slice.load().unwrap();
+    let text = |batch: records::Batch<'_>| {
+        let values: Vec<String> = batch
+            .records(batch.record_section())
+            .map(|record| String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap())
+            .collect();
+        values
+    };
+    records::batches(&bytes).flat_map(|batch| text(batch.unwrap())).collect()
+}
+
+#[test]
+fn one_commit_carries_all_partitions_and_a_crash_takes_nothing_of_it() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let logs: Vec<_> = (0..20).map(|n| topic(&dir, n, LogConfig::default())).collect();
+    for (n, log) in logs.iter().enumerate() {
+        append(log, &format!("first of {n}"));
+        append(log, &format!("second of {n}"));
+    }
+    dir.commit().unwrap();
+    let before = sim.disk.changes();
+    for log in &logs {
+        assert_eq!(log.commit().unwrap(), Offset(2));
+    }
+    assert_eq!(sim.disk.changes(), before, "the first commit carried all of them");
+    for log in &logs {
+        append(log, "lost");
+    }
+    drop((logs, dir));
+    sim.disk.crash(CrashLoss::Everything);
+
+    let dir = open(&sim);
+    for n in 0..20 {
+        let log = topic(&dir, n, LogConfig::default());
+        assert_eq!(records(&log), [format!("first of {n}"), format!("second of {n}")]);
+    }
+}
+
+#[test]
+fn files_are_used_again_after_a_checkpoint_and_not_before() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    let journals = || {
+        let entries = sim.disk.read_dir(&Path::new(DATA).join(FOLDER)).unwrap();
+        entries.iter().filter(|entry| entry.name.ends_with(".journal")).count()
+    };
+    let fill = |from: usize| {
+        for n in from..from + 20 {
+            append(&log, &n.to_string());
+            log.commit().unwrap();
+        }
+    };
+    fill(0);
+    let without = journals();
+    assert!(without >= 3, "20 entries take at least three files, not {without}");
+    for round in 1..5 {
+        dir.checkpoint().unwrap();
+        fill(round * 20);
+    }
+    assert!(journals() <= without + 1, "{} files, {without} before", journals());
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let log = topic(&open(&sim), 1, LogConfig::default());
+    assert_eq!(records(&log), (0..100).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_follows_a_large_batch_waits_for_its_sync() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "small");
+    append(&log, &"large".repeat(1000));
+    append(&log, "after");
+    dir.commit().unwrap();
+    assert_eq!(log.take_committed(), Offset(1));
+    assert!(log.needs_sync());
+    assert_eq!(log.commit().unwrap(), Offset(3));
+    append(&log, "small again");
+    assert!(!log.needs_sync());
+    dir.commit().unwrap();
+    assert_eq!(log.take_committed(), Offset(4));
+}
+
+#[test]
+fn a_relaxed_topic_writes_no_journal_and_one_that_is_made_safe_does_not_forget_it() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let relaxed = LogConfig { durability: Durability::Relaxed, ..LogConfig::default() };
+    let log = topic(&dir, 1, relaxed);
+    append(&log, "relaxed");
+    dir.commit().unwrap();
+    assert_eq!(log.take_committed(), Offset(0));
+    log.set_config(LogConfig::default());
+    append(&log, "safe");
+    assert!(log.needs_sync(), "what lies before was not synced");
+    assert_eq!(log.commit().unwrap(), Offset(2));
+}
+
+#[test]
+fn a_deleted_partition_does_not_come_back_and_its_successor_is_whole() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "old");
+    log.commit().unwrap();
+    dir.delete_log(&log).unwrap();
+    let next = dir.open_log("t1", 0, Uuid::from_u128(99), LogConfig::default()).unwrap();
+    append(&next, "new");
+    next.commit().unwrap();
+    let gone = topic(&dir, 2, LogConfig::default());
+    append(&gone, "gone");
+    gone.commit().unwrap();
+    dir.delete_log(&gone).unwrap();
+    drop((log, next, gone, dir));
+    sim.disk.crash(CrashLoss::Everything);
+
+    let dir = open(&sim);
+    assert!(!sim.disk.exists(&Path::new(DATA).join("t2-0")));
+    let next = dir.open_log("t1", 0, Uuid::from_u128(99), LogConfig::default()).unwrap();
+    assert_eq!(records(&next), ["new"]);
+}
+
+#[test]
+fn a_cut_tail_does_not_come_back() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let config = LogConfig { segment_bytes: 150, ..LogConfig::default() };
+    let log = topic(&dir, 1, config.clone());
+    for n in 0..6 {
+        append(&log, &n.to_string());
+    }
+    log.commit().unwrap();
+    log.truncate_to(Offset(2)).unwrap();
+    append(&log, "other");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let log = topic(&open(&sim), 1, config);
+    assert_eq!(records(&log), ["0", "1", "other"]);
+}
+
+/// The place of the entries in the first file: each takes a page.
+fn flip(sim: &Sim, entry: u64) {
+    let path = Path::new(DATA).join(FOLDER).join("0000.journal");
+    assert!(sim.disk.flip_bit(&path, entry * 4096 + 60, 3));
+}
+
+#[test]
+fn a_damaged_entry_in_the_middle_costs_what_only_it_had_and_says_so() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let (one, two) = (topic(&dir, 1, LogConfig::default()), topic(&dir, 2, LogConfig::default()));
+    for log in [&one, &two, &one, &two] {
+        append(log, "record");
+        log.commit().unwrap();
+    }
+    drop((one, two, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    flip(&sim, 2);
+
+    let env = sim.env();
+    let mut damage = Vec::new();
+    let start = read_start(&*env.disk, &Path::new(DATA).join(FOLDER)).unwrap();
+    let identity = LogDir::open_with(&env, Path::new(DATA), 1, None, sizes()).unwrap();
+    let directory = identity.identity().directory_id;
+    let chain = Chain::read(&*env.disk, &Path::new(DATA).join(FOLDER), directory, start).unwrap();
+    damage.extend(chain.damage.iter().map(|damage| damage.entries));
+    assert_eq!(damage, [(3, 3)]);
+    assert_eq!(records(&topic(&identity, 1, LogConfig::default())), ["record"]);
+    assert_eq!(records(&topic(&identity, 2, LogConfig::default())), ["record", "record"]);
+}
+
+#[test]
+fn a_torn_last_entry_is_the_end() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    for value in ["a", "b"] {
+        append(&log, value);
+        log.commit().unwrap();
+    }
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    flip(&sim, 1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    assert_eq!(records(&log), ["a"]);
+    append(&log, "c");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())), ["a", "c"]);
+}
+
+#[test]
+fn a_failed_sync_fences_every_partition_of_the_folder() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let (one, two) = (topic(&dir, 1, LogConfig::default()), topic(&dir, 2, LogConfig::default()));
+    append(&one, "a");
+    append(&two, "b");
+    one.commit().unwrap();
+    two.commit().unwrap();
+    append(&one, "never");
+    sim.disk.fail_sync(1);
+    assert!(one.commit().is_err());
+    for log in [&one, &two] {
+        assert!(matches!(log.commit(), Err(LogError::Fenced { .. })));
+        assert_eq!(log.durable_end(), Offset(1));
+        assert_eq!(records(log).len(), usize::try_from(log.log_end().0).unwrap(), "reads go on");
+    }
+}
+
+#[test]
+fn a_start_that_is_not_what_was_written_makes_it_read_everything() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "a");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let start = Path::new(DATA).join(FOLDER).join(START);
+    assert!(sim.disk.flip_bit(&start, 2, 1));
+    assert!(sim.disk.open(&start, OpenMode::Read).is_ok());
+    assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())), ["a"]);
+}
