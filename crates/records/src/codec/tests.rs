@@ -123,6 +123,18 @@ fn lz4_is_read_with_linked_and_large_blocks() {
     }
 }
 
+/// Its blocks of 8 MiB are allocated whatever is in them; found by fuzzing.
+#[test]
+fn lz4_from_before_frames_is_refused() {
+    let mut legacy = 0x184c_2102_u32.to_le_bytes().to_vec();
+    legacy.extend(4_u32.to_le_bytes());
+    legacy.extend([0x30, b'a', b'b', b'c']);
+    for bytes in [&legacy[..], b"", b"lz4"] {
+        let refused = decompress(Codec::Lz4, bytes, CAP);
+        assert!(matches!(refused, Err(CodecError::Malformed { .. })), "{refused:?}");
+    }
+}
+
 #[test]
 fn names_go_both_ways() {
     for codec in Codec::ALL {
