@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let root = tidy::root()?;
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let guard = has("--quick") || has("--counts");
-    // What measures nothing needs no broker, and is not worth the longer build.
+    // What measures no broker needs none, and is not worth the longer build.
     let talks = ["--help", "-h", "--list", "--render", "--device"].iter().any(|name| has(name));
     let given = arguments.iter().any(|argument| argument.split('=').next() == Some("--walser"));
     let profile = if guard || talks { "release" } else { "dist" };

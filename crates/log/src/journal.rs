@@ -35,10 +35,10 @@ use records::Offset;
 use uuid::Uuid;
 
 use self::chain::Chain;
-pub use self::chain::JournalDamage;
+use self::chain::JournalDamage;
 pub(crate) use self::chain::{Described, describe};
 use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
-pub use self::replay::Replayed;
+pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
 use crate::error::LogError;
 use crate::files;
@@ -141,7 +141,7 @@ struct Writer {
 
 /// The journal of a folder.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     env: Env,
     folder: PathBuf,
     directory: Uuid,

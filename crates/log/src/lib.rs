@@ -1,8 +1,8 @@
 //! One partition on one disk: segments, indexes, leader epochs, producer state, recovery, retention
-//! and sync; and the folder that holds all partitions of a node.
+//! and sync; and the folder that holds all partitions of a node, with the journal that they share.
 //!
-//! The files are Kafka's own (docs/format): batches lie on disk as the producer sent them, with
-//! offset and leader epoch patched in. Everything else in a folder can be built from the batches.
+//! The files of a partition are Kafka's own (docs/format): batches lie on disk as the producer sent them, with
+//! offset and leader epoch patched in. Everything else there can be built from the batches.
 //!
 //! Deliberately absent: the high watermark and everything else that follows from replicas, threads
 //! apart from the [`Syncer`], timers (the caller decides when to apply retention and to checkpoint),
@@ -40,7 +40,7 @@ pub use append::AppendInfo;
 pub use config::{Cleanup, Compression, Durability, LogConfig};
 pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};
-pub use journal::{JournalConfig, JournalDamage};
+pub use journal::JournalConfig;
 pub use log::{Log, Marks};
 pub use log_dir::{Identity, LogDir, LogDirError, PartitionFolder, PartitionSize};
 pub use lookup::TimedOffset;

@@ -1,10 +1,10 @@
 //! The folder that holds all partitions of a node.
 //!
 //! Owns what concerns all logs at once: the lock against a second process, the identity of the folder,
-//! the recovery points and log starts, and the mark of an orderly end. A folder that is not ours is
+//! the journal, the recovery points, durable ends and log starts, and the mark of an orderly end. A folder that is not ours is
 //! refused before anything in it is touched.
 //!
-//! Both checkpoint files are replaced as a whole and always written together, from what the logs say
+//! The checkpoint files are replaced as a whole and always written together, from what the logs say
 //! at that moment. A recovery point in the file never exceeds what was synced: it is read from a log
 //! after its sync, and lowered in the file before a log is truncated.
 //!

@@ -16,7 +16,7 @@ use crate::error::LogError;
 
 /// Entries that were durable and are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalDamage {
+pub(crate) struct JournalDamage {
     /// The file.
     pub path: PathBuf,
     /// Where in it.

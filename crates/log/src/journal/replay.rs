@@ -32,7 +32,7 @@ const METADATA_MAX: u64 = 1024;
 
 /// What came out of the journal.
 #[derive(Debug, Default)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     /// How far each partition is durable, of those that the journal knows.
     pub(crate) ends: BTreeMap<Key, Durable>,
     /// Entries that were read.
@@ -67,8 +67,8 @@ impl Replayed {
             let (first, last) = damage.entries;
             tracing::error!(
                 file = %damage.path.display(), position = damage.position, first, last,
-                "journal entries that were durable are not what was written; partitions whose \
-                 records were only there will not open"
+                "journal entries that were durable are not what was written; records that were only \
+                 there are lost: a partition that has later ones will not open"
             );
         }
         if self.entries > 0 {

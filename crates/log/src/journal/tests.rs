@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use env::Disk;
-use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
 use uuid::Uuid;
@@ -199,16 +198,14 @@ fn a_damaged_entry_in_the_middle_costs_what_only_it_had_and_says_so() {
     sim.disk.crash(CrashLoss::Everything);
     flip(&sim, 2);
 
-    let env = sim.env();
-    let mut damage = Vec::new();
-    let start = read_start(&*env.disk, &Path::new(DATA).join(FOLDER)).unwrap();
-    let identity = LogDir::open_with(&env, Path::new(DATA), 1, None, sizes()).unwrap();
-    let directory = identity.identity().directory_id;
-    let chain = Chain::read(&*env.disk, &Path::new(DATA).join(FOLDER), directory, start).unwrap();
-    damage.extend(chain.damage.iter().map(|damage| damage.entries));
-    assert_eq!(damage, [(3, 3)]);
-    assert_eq!(records(&topic(&identity, 1, LogConfig::default())), ["record"]);
-    assert_eq!(records(&topic(&identity, 2, LogConfig::default())), ["record", "record"]);
+    let folder = Path::new(DATA).join(FOLDER);
+    let start = read_start(&*sim.disk, &folder).unwrap();
+    let dir = open(&sim);
+    let chain = Chain::read(&*sim.disk, &folder, dir.identity().directory_id, start).unwrap();
+    let damaged: Vec<_> = chain.damage.iter().map(|damage| damage.entries).collect();
+    assert_eq!(damaged, [(3, 3)]);
+    assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["record"]);
+    assert_eq!(records(&topic(&dir, 2, LogConfig::default())), ["record", "record"]);
 }
 
 #[test]
@@ -263,6 +260,5 @@ fn a_start_that_is_not_what_was_written_makes_it_read_everything() {
     sim.disk.crash(CrashLoss::Everything);
     let start = Path::new(DATA).join(FOLDER).join(START);
     assert!(sim.disk.flip_bit(&start, 2, 1));
-    assert!(sim.disk.open(&start, OpenMode::Read).is_ok());
     assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())), ["a"]);
 }
