@@ -1,6 +1,6 @@
 //! The text files of a data folder, chosen by the first byte: the leader epochs of a partition, a
-//! checkpoint of all partitions (recovery points, log starts), whose partition a folder holds, and
-//! names. What was read and written again is read as the same.
+//! checkpoint of all partitions (recovery points, log starts), whose partition a folder holds, names,
+//! and the catalogue, which is no text. What was read and written again is read as the same.
 #![no_main]
 
 use log::{Epochs, names, reread};
@@ -15,10 +15,15 @@ fn stable(bytes: &[u8], reread: impl Fn(&[u8]) -> Option<String>) {
 fn check(data: &[u8]) {
     let mut rest = data;
     let [which] = walser_fuzz::number(&mut rest);
-    match which % 4 {
+    match which % 5 {
         0 => stable(rest, |bytes| Some(Epochs::decode(bytes)?.encode())),
         1 => stable(rest, reread::checkpoint),
         2 => stable(rest, reread::partition_metadata),
+        4 => {
+            if let Some(once) = reread::catalogue(rest) {
+                assert_eq!(reread::catalogue(&once).as_ref(), Some(&once));
+            }
+        }
         _ => file_names(&String::from_utf8_lossy(rest)),
     }
 }

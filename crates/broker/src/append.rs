@@ -23,7 +23,7 @@ pub enum Acks {
 /// Appends batches that came from a client, inline.
 pub fn append(
     topic: &Topic,
-    partition: &Partition,
+    partition: &Arc<Partition>,
     batches: &[u8],
     acks: Acks,
 ) -> Result<Appended, AppendRefusal> {
@@ -46,7 +46,7 @@ pub async fn acknowledged(partition: &Arc<Partition>, offset: Offset) -> Result<
         if partition.high_watermark() >= offset {
             return Ok(());
         }
-        if partition.log().fenced().is_some() {
+        if partition.fenced().is_some() {
             return Err(Fenced);
         }
         if let Some(_ticket) = partition.waiters().wait(offset, &notify) {

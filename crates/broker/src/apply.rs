@@ -1,12 +1,11 @@
 //! Reacting to the metadata: open what this node leads, close what is gone, take up settings.
 //!
 //! One task, in the order of the metadata, so that nothing here races with itself. File work runs
-//! off the workers. A partition whose log cannot be opened is offline, with an error that says why;
-//! the others go on.
+//! off the workers. Logs are not opened here but when they are needed.
 
 use std::sync::Arc;
 
-use log::{Log, LogError};
+use log::LogConfig;
 use metadata::{Change, ConfigResource, Delta, Image, PartitionImage, TopicId, TopicImage, Watch};
 use replication::{Partition, PartitionId};
 
@@ -21,6 +20,7 @@ impl Broker {
         for topic in image.topics() {
             self.open_topic(image, topic);
         }
+        self.log_dir().forget_missing(|id| self.topics.topic(TopicRef::Id(TopicId(id))).is_some());
         self.applied.send_replace(image.version());
     }
 
@@ -100,7 +100,7 @@ impl Broker {
 
     fn open_topic(&self, image: &Image, topic: &TopicImage) {
         let config = self.topic_config(image, &topic.name);
-        let partitions = self.open_partitions(topic, &config, 0);
+        let partitions = self.lead_partitions(topic, &config, 0);
         let opened =
             Arc::new(Topic::new(topic.id, topic.name.clone(), topic.internal, config, partitions));
         self.topics.insert(opened.clone());
@@ -112,7 +112,7 @@ impl Broker {
         let mut partitions: Vec<_> = (0..topic.partition_count())
             .map(|index| i32::try_from(index).ok().and_then(|index| topic.partition(index).ok()))
             .collect();
-        let added = self.open_partitions(image, &topic.config(), partitions.len());
+        let added = self.lead_partitions(image, &topic.config(), partitions.len());
         partitions.extend(added);
         topic.set_partitions(partitions);
         self.lead_groups(&topic);
@@ -125,16 +125,13 @@ impl Broker {
         } else {
             self.groups.forget_topic(&topic.name, topic.id.0.into_bytes());
         }
-        for partition in topic.partitions() {
-            partition.waiters().give_up();
-            if let Err(error) = self.log_dir.delete_log(partition.log()) {
-                tracing::error!(
-                    topic = %topic.name,
-                    partition = partition.id().index,
-                    %error,
-                    "the files of a deleted topic are still there"
-                );
-            }
+        let partitions = topic.partitions();
+        partitions.iter().for_each(|partition| partition.retire());
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.id().index).collect();
+        if let Err(error) = self.log_dir().delete_all(&topic.name, topic.id.0, &numbers) {
+            tracing::error!(
+                topic = %topic.name, %error, "the files of a deleted topic are still there"
+            );
         }
     }
 
@@ -152,20 +149,21 @@ impl Broker {
         })
     }
 
-    fn open_partitions(
+    fn lead_partitions(
         &self,
         topic: &TopicImage,
         config: &TopicConfig,
         from: usize,
     ) -> Vec<Option<Arc<Partition>>> {
+        let log = Arc::new(config.log.clone());
         let numbered = (0..).zip(&topic.partitions).skip(from);
-        numbered.map(|(index, image)| self.open_partition(topic, config, index, image)).collect()
+        numbered.map(|(index, image)| self.lead_partition(topic, &log, index, image)).collect()
     }
 
-    fn open_partition(
+    fn lead_partition(
         &self,
         topic: &TopicImage,
-        config: &TopicConfig,
+        config: &Arc<LogConfig>,
         index: i32,
         image: &PartitionImage,
     ) -> Option<Arc<Partition>> {
@@ -173,46 +171,19 @@ impl Broker {
             return None;
         }
         let id = PartitionId { topic_id: topic.id, topic: topic.name.clone(), index };
-        let opened = self
-            .open_log(topic, config, index)
-            .and_then(|log| Partition::lead(id, self.node, log, self.syncer.clone(), image));
-        match opened {
-            Ok(partition) => Some(partition),
-            Err(error) => {
-                tracing::error!(
-                    topic = %topic.name,
-                    partition = index,
-                    %error,
-                    "the partition is offline: its log cannot be opened"
-                );
-                None
-            }
-        }
+        Some(Partition::lead(id, self.storage.clone(), config.clone(), image))
     }
 
-    /// The log of a partition. A folder of that name may be left over from a topic whose deletion a
-    /// crash interrupted: it is kept under another name, as the metadata could be what is wrong.
-    fn open_log(
-        &self,
-        topic: &TopicImage,
-        config: &TopicConfig,
-        index: i32,
-    ) -> Result<Arc<Log>, LogError> {
-        let open = || self.log_dir.open_log(&topic.name, index, topic.id.0, config.log.clone());
-        match open() {
-            Err(LogError::TopicIdMismatch { found, .. }) => {
-                let aside = self.log_dir.set_aside(&topic.name, index)?;
-                tracing::warn!(
-                    topic = %topic.name,
-                    partition = index,
-                    of = %TopicId(found),
-                    folder = %aside.display(),
-                    "a folder of another topic of this name was moved aside; delete it when it is \
-                     not needed"
-                );
-                open()
+    /// Opens what was in use when a process ended out of order: nobody has to wait for its recovery
+    /// later, and what is damaged is said now.
+    pub(crate) fn recover(&self) {
+        for topic in self.topics.topics() {
+            for partition in topic.partitions() {
+                if self.log_dir().is_unrecovered(topic.id.0, partition.id().index) {
+                    // A failure was said where it happened.
+                    let _ = partition.log();
+                }
             }
-            opened => opened,
         }
     }
 

@@ -1,9 +1,9 @@
 //! One node: what it owns, in which order it starts, and in which order it stops.
 //!
-//! Start: the data folder is locked, the metadata quorum replays its log, the broker registers, the
-//! partitions it leads are opened, and from then on the metadata drives ([`crate::apply`]). Nothing
-//! is served before all of that. Stop is the reverse; a process that is killed instead loses nothing
-//! acknowledged, it only starts with a look at the tails of its logs.
+//! Start: the data folder is locked, the journal is written into the segments, the metadata quorum
+//! replays its log, the broker registers, and from then on the metadata drives ([`crate::apply`]). Nothing
+//! is served before all of that. Partitions are opened when they are needed; those that a killed process
+//! left in use are opened, and recovered, beside the first requests. Stop is the reverse.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use env::Env;
 use log::{LogDir, LogDirError, Syncer};
 use metadata::{Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError};
 use records::ProducerId;
+use replication::Storage;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -41,8 +42,7 @@ pub struct Broker {
     pub(crate) env: Env,
     pub(crate) node: NodeId,
     pub(crate) quorum: Quorum,
-    pub(crate) log_dir: Arc<LogDir>,
-    pub(crate) syncer: Arc<Syncer>,
+    pub(crate) storage: Arc<Storage>,
     pub(crate) topics: TopicTable,
     pub(crate) groups: Arc<Groups>,
     pub(crate) config: ArcSwap<BrokerConfig>,
@@ -84,7 +84,11 @@ impl Broker {
         register(&env, &quorum, &log_dir, &config, endpoints).await?;
         let broker = Arc::new(Broker {
             node,
-            syncer: Arc::new(Syncer::start(log_dir.clone(), SYNC_THREADS)),
+            storage: Arc::new(Storage {
+                node,
+                syncer: Arc::new(Syncer::start(log_dir.clone(), SYNC_THREADS)),
+                dir: log_dir,
+            }),
             topics: TopicTable::default(),
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
@@ -95,7 +99,6 @@ impl Broker {
             config_at_start: config,
             env,
             quorum,
-            log_dir,
         });
         let image = broker.quorum.image();
         broker.take_over_configuration(&image);
@@ -108,6 +111,8 @@ impl Broker {
             tokio::spawn(crate::upkeep::run(Arc::downgrade(&broker))),
         ];
         *broker.tasks.lock() = tasks;
+        let recovering = broker.clone();
+        tokio::task::spawn_blocking(move || recovering.recover());
         Ok(broker)
     }
 
@@ -125,7 +130,8 @@ impl Broker {
     }
 
     fn close_logs(&self) {
-        if let Err(error) = self.log_dir.close() {
+        self.storage.syncer.stop();
+        if let Err(error) = self.storage.dir.close() {
             tracing::error!(%error, "the data folder was not left in order; the next start checks it");
         }
     }
@@ -169,7 +175,7 @@ impl Broker {
     /// The data folder.
     #[must_use]
     pub fn log_dir(&self) -> &Arc<LogDir> {
-        &self.log_dir
+        &self.storage.dir
     }
 
     /// A topic that has partitions on this node.

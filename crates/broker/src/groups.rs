@@ -149,10 +149,10 @@ impl Groups {
         let groups = self.clone();
         tokio::task::spawn_blocking(move || {
             match load::replay(&shard.partition, groups.config.clone()) {
-                Ok(mut machine) => {
+                Ok((mut machine, end)) => {
                     machine.loaded(groups.env.clock.monotonic());
                     let mut state = shard.state.lock();
-                    state.appended = shard.partition.log().log_end();
+                    state.appended = end;
                     state.deadline = machine.next_deadline();
                     state.machine = Some(machine);
                     groups.sooner.notify_one();
@@ -302,7 +302,7 @@ impl Groups {
         let shards: Vec<_> = self.shards.read().values().cloned().collect();
         for shard in shards {
             let is_stale = std::mem::take(&mut shard.state.lock().stale);
-            if is_stale && shard.partition.log().fenced().is_none() {
+            if is_stale && shard.partition.fenced().is_none() {
                 self.load(shard);
             }
         }

@@ -1,5 +1,7 @@
 //! Where a partition begins and ends, by time, by epoch, and cutting its beginning off.
 
+use std::sync::Arc;
+
 use log::LogError;
 use records::{LeaderEpoch, Offset, Timestamp};
 use replication::Partition;
@@ -61,8 +63,11 @@ pub enum OffsetRefusal {
 }
 
 /// Finds an offset.
-pub fn find(partition: &Partition, at: OffsetAt) -> Result<TimedOffset, OffsetRefusal> {
-    let log = partition.log();
+pub fn find(partition: &Arc<Partition>, at: OffsetAt) -> Result<TimedOffset, OffsetRefusal> {
+    if let Some(found) = find_at_rest(partition, at) {
+        return Ok(found);
+    }
+    let log = partition.log()?;
     let end = partition.high_watermark();
     let at_offset = |offset: Offset| TimedOffset {
         offset: Some(offset),
@@ -85,23 +90,43 @@ pub fn find(partition: &Partition, at: OffsetAt) -> Result<TimedOffset, OffsetRe
     })
 }
 
+/// What can be said of a partition without opening its log: its end, and everything when it is empty.
+fn find_at_rest(partition: &Partition, at: OffsetAt) -> Option<TimedOffset> {
+    let (start, end) = partition.at_rest()?;
+    let found = TimedOffset {
+        offset: Some(end),
+        timestamp: None,
+        leader_epoch: Some(partition.leader_epoch()),
+    };
+    match at {
+        OffsetAt::Latest => Some(found),
+        OffsetAt::Earliest | OffsetAt::EarliestLocal => (start == end).then_some(found),
+        OffsetAt::MaxTimestamp | OffsetAt::Time(_) => (start == end).then(TimedOffset::default),
+        OffsetAt::LastTiered | OffsetAt::EarliestPendingUpload => Some(TimedOffset::default()),
+    }
+}
+
 /// Deletes everything below an offset (`None`: everything acknowledged); gives the new beginning.
 pub fn delete_records(
-    partition: &Partition,
+    partition: &Arc<Partition>,
     deletable: bool,
     before: Option<Offset>,
 ) -> Result<Offset, OffsetRefusal> {
     if !deletable {
         return Err(OffsetRefusal::NotDeletable);
     }
-    let log = partition.log();
+    let log = partition.log()?;
     let end = partition.high_watermark();
     let to = before.unwrap_or(end);
     if to > end || to < Offset::ZERO {
         return Err(OffsetRefusal::OutOfRange { asked: to, start: log.log_start(), end });
     }
     if to > log.log_start() {
-        log.advance_log_start(to)?;
+        match log.advance_log_start(to) {
+            // It came to rest just now.
+            Err(LogError::Closed) => partition.log()?.advance_log_start(to)?,
+            advanced => advanced?,
+        }
     }
-    Ok(log.log_start())
+    Ok(partition.log_start())
 }

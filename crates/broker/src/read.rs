@@ -25,12 +25,19 @@ pub struct Fetched {
 /// Reads from `offset` up to the high watermark. With `at_least_one`, the first batch comes whole
 /// even when it is larger than `bytes_max`.
 pub fn read(
-    partition: &Partition,
+    partition: &Arc<Partition>,
     offset: Offset,
     bytes_max: usize,
     at_least_one: bool,
 ) -> Result<Fetched, ReadRefusal> {
-    let log = partition.log();
+    if let Some((log_start, end)) = partition.at_rest()
+        && offset == end
+    {
+        // Who waits at the end of a partition that rests does not wake it.
+        let slice = Slice::empty(offset);
+        return Ok(Fetched { slice, high_watermark: end, last_stable: end, log_start });
+    }
+    let log = partition.log().map_err(|error| ReadRefusal::Storage(error.to_string()))?;
     let high_watermark = partition.high_watermark();
     let log_start = log.log_start();
     if offset < log_start || offset > high_watermark.max(log_start) {

@@ -122,8 +122,9 @@ impl Topic {
     }
 
     pub(crate) fn set_config(&self, config: TopicConfig) {
+        let log = Arc::new(config.log.clone());
         for partition in self.partitions() {
-            partition.log().set_config(config.log.clone());
+            partition.set_config(log.clone());
         }
         self.config.store(Arc::new(config));
     }

@@ -3,8 +3,10 @@
 //! Runs off the workers, one round at a time; a round that finds nothing to do costs a comparison a
 //! partition.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use replication::Partition;
 
 use crate::broker::Broker;
 
@@ -42,12 +44,12 @@ impl Broker {
 
     fn round(&self, retention_is_due: bool) {
         if retention_is_due {
+            let now = self.env.clock.wall_ms();
             for topic in self.topics.topics() {
                 for partition in topic.partitions() {
-                    partition.log().expire_producers();
-                    match partition.log().apply_retention() {
-                        // Closed: its topic was deleted since the topics were listed.
-                        Ok(_) | Err(log::LogError::Closed) => {}
+                    match self.retain(&partition, now) {
+                        // Closed: its topic was deleted since the topics were listed, or it rests.
+                        Ok(()) | Err(log::LogError::Closed) => {}
                         Err(error) => tracing::error!(
                             topic = %topic.name,
                             partition = partition.id().index,
@@ -58,8 +60,26 @@ impl Broker {
                 }
             }
         }
-        if let Err(error) = self.log_dir.checkpoint() {
+        self.log_dir().rest_unused();
+        if let Err(error) = self.log_dir().checkpoint() {
             tracing::error!(%error, "no checkpoint: the next start has more to check");
         }
+    }
+
+    /// Retention of one partition; one that rests is opened only when something of it is old.
+    fn retain(&self, partition: &Arc<Partition>, now: i64) -> Result<(), log::LogError> {
+        let log = match partition.open_log() {
+            Some(log) => log,
+            None => {
+                let id = partition.id();
+                let resting = self.log_dir().resting(id.topic_id.0, id.index);
+                if !resting.is_some_and(|log| log.may_be_deleted(&partition.config(), now)) {
+                    return Ok(());
+                }
+                partition.log()?
+            }
+        };
+        log.expire_producers();
+        log.apply_retention().map(|_| ())
     }
 }

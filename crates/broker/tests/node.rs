@@ -60,7 +60,7 @@ fn read(broker: &Broker, topic: &str, index: i32) -> Vec<String> {
     let topic = broker.topic(TopicRef::Name(topic)).expect("the topic is there");
     let partition = topic.partition(index).expect("the partition is there");
     let mut values = Vec::new();
-    let mut at = partition.log().log_start();
+    let mut at = partition.log().expect("it opens").log_start();
     loop {
         let fetched = broker::read::read(&partition, at, 1 << 20, true).expect("readable");
         if fetched.slice.is_empty() {
@@ -245,5 +245,41 @@ async fn groups_come_back_after_their_log_refused_a_record() {
     assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
     ask(&broker, commit(2)).await;
     assert_eq!(committed(&broker).await, Some(2), "the shard was replayed and goes on");
+    broker.stop().await;
+}
+
+/// A partition that nobody uses is closed: whoever waits at its end does not wake it, who writes does,
+/// and then who waited is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_at_rest_wakes_when_it_is_written_to() {
+    let sim = Sim::new(8);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 3, &[]).await;
+    let opened = || broker.log_dir().open_logs().len();
+    assert_eq!(opened(), 0, "a partition that was never used is open");
+    write(&broker, &sim, "orders", 1, &["a", "b"]).await;
+    assert_eq!(opened(), 1);
+    broker.log_dir().rest_unused();
+    broker.log_dir().rest_unused();
+    assert_eq!(opened(), 0);
+
+    let topic = broker.topic(TopicRef::Name("orders")).expect("the topic is there");
+    let partition = topic.partition(1).expect("the partition is there");
+    let end = partition.high_watermark();
+    assert_eq!((end, partition.size_bytes().expect("known") > 0), (Offset(2), true));
+    let nothing = broker::read::read(&partition, end, 1 << 20, true).expect("the end is known");
+    assert!(nothing.slice.is_empty());
+    assert_eq!(opened(), 0, "looking at the end woke it");
+
+    let waiting = [(partition.clone(), end)];
+    let news = broker::read::news(&waiting);
+    let (_, ()) = tokio::join!(write(&broker, &sim, "orders", 1, &["c"]), news);
+    assert_eq!(read(&broker, "orders", 1), ["a", "b", "c"]);
+    broker.stop().await;
+
+    let broker = start(&sim).await;
+    assert_eq!(broker.log_dir().open_logs().len(), 0, "a start opened what rests");
+    assert_eq!(read(&broker, "orders", 1), ["a", "b", "c"]);
+    assert_eq!(read(&broker, "orders", 0), Vec::<String>::new());
     broker.stop().await;
 }

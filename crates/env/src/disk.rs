@@ -69,6 +69,8 @@ pub trait Disk: Send + Sync + Debug {
     fn lock(&self, path: &Path) -> io::Result<Lock>;
     /// Room left where `path` lies.
     fn space(&self, path: &Path) -> io::Result<Space>;
+    /// How many files may be held open for a long time.
+    fn handles_max(&self) -> usize;
 }
 
 /// An open file. Positions are bytes from its start.
@@ -142,6 +144,9 @@ impl dyn Disk + '_ {
         }
     }
 }
+
+/// Where the system sets no limit on open files, we do.
+const HANDLES_MAX: usize = 200_000;
 
 /// The machine's file systems.
 #[derive(Debug)]
@@ -225,6 +230,13 @@ impl Disk for SystemDisk {
             total: stat.f_blocks.saturating_mul(stat.f_frsize),
             available: stat.f_bavail.saturating_mul(stat.f_frsize),
         })
+    }
+
+    fn handles_max(&self) -> usize {
+        // The rest is for connections, and for files that are open for a moment.
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(HANDLES_MAX);
+        limit.min(HANDLES_MAX) / 5 * 3
     }
 }
 

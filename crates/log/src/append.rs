@@ -260,6 +260,7 @@ impl Log {
         writer.names_dirty = true;
         writer.reserved = 0;
         writer.indexed = 0;
+        writer.settled = None;
         writer.first_timestamp = None;
         writer.opened_ms = self.env.clock.wall_ms();
         let mut segments = self.segments.load().as_ref().clone();

@@ -15,10 +15,12 @@ use env::{Disk, File};
 use records::{BatchHeader, LeaderEpoch, Offset, TimestampType};
 use thiserror::Error;
 
+use crate::catalogue::{self, Catalogue};
 use crate::checkpoint;
 use crate::epochs::Epochs;
 use crate::index::{self, OFFSET_ENTRY_LEN, TIME_ENTRY_LEN};
 use crate::journal;
+use crate::log_dir::CATALOGUE;
 use crate::names;
 use crate::producers::{ProducedBatch, ProducerEntry, Producers};
 use crate::walk::{HeaderWalk, WalkError};
@@ -32,7 +34,7 @@ pub enum DumpError {
     /// Its name is none of those a data folder has.
     #[error(
         "{path} is not a file of a data folder: expected a segment (.log), its .index, .timeindex or \
-         .snapshot, a .journal, or a checkpoint"
+         .snapshot, a .journal, the catalogue, or a checkpoint"
     )]
     UnknownKind {
         /// The file.
@@ -260,10 +262,10 @@ pub fn open(disk: &dyn Disk, path: &Path) -> Result<Dump, DumpError> {
         Some(_) | None => match name {
             names::EPOCHS => epochs(&read()?),
             "recovery-point-offset-checkpoint"
-            | "durable-end-offset-checkpoint"
             | "log-start-offset-checkpoint"
             | "replication-offset-checkpoint" => partitions(&read()?),
-            names::PARTITION_METADATA | "meta.properties" | journal::START => lines(&read()?),
+            names::PARTITION_METADATA | "meta.properties" => lines(&read()?),
+            CATALOGUE => described(&read()?),
             name if name.ends_with(names::JOURNAL) => entries_of_journal(disk, path)?,
             _ => return Err(DumpError::UnknownKind { path: path.to_owned() }),
         },
@@ -441,6 +443,13 @@ fn entries_of_journal(disk: &dyn Disk, path: &Path) -> Result<Vec<Entry>, DumpEr
         }
     }
     Ok(entries)
+}
+
+fn described(bytes: &[u8]) -> Vec<Entry> {
+    match Catalogue::decode(bytes) {
+        Ok(known) => catalogue::describe(&known).map(Entry::Line).collect(),
+        Err(what) => vec![Entry::Damage { position: 0, what: what.to_owned() }],
+    }
 }
 
 fn lines(bytes: &[u8]) -> Vec<Entry> {

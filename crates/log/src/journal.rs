@@ -11,11 +11,10 @@
 //! the journal too, or synced. Large batches are not worth writing twice: they, and all that follows
 //! them until they are synced, go without (see `Log::write`).
 //!
-//! Locks: `released` (who moves the start), then `writer` (who commits), then `pending` (held for a copy
-//! into memory, never for I/O).
+//! Locks: `writer` (who commits), then `pending` (held for a copy into memory, never for I/O).
 //!
-//! What a crash leaves: the files of the ring, of which the last entry may be torn; and `start`, the
-//! number of the first entry that is needed, replaced as a whole.
+//! What a crash leaves: the files of the ring, of which the last entry may be torn. The number of the
+//! first entry that is needed is in the catalogue ([`crate::catalogue`]).
 
 mod chain;
 mod entry;
@@ -40,17 +39,22 @@ pub(crate) use self::chain::{Described, describe};
 use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
+use crate::catalogue::{Catalogue, Key, Marks};
 use crate::error::LogError;
 use crate::files;
 
 /// The folder of the journal within the data folder.
 pub(crate) const FOLDER: &str = "journal";
-pub(crate) const START: &str = "start";
-/// `start` is read up to this size.
-const START_MAX: u64 = 1024;
 
 /// What a definition takes beside the topic's name.
 const DEFINITION_LEN: usize = 1 + 4 + 16 + 4 + 2;
+
+/// Room in an entry for what is added without asking whether there is any: marks and forgetting, a few
+/// bytes of each partition at a time.
+const UNCOUNTED_MAX: usize = 1 << 20;
+
+/// At most so many partitions are forgotten in one entry.
+const FORGOTTEN_AT_ONCE: usize = 4096;
 
 /// A buffer that grew beyond this is given back after its commit.
 const SPARE_BYTES_MAX: usize = 1 << 20;
@@ -102,16 +106,22 @@ impl Joined {
     /// Says for good that what the journal has of segments with base offsets below this is not to be
     /// written again.
     pub fn forget(&self, below: Offset) -> Result<(), LogError> {
-        self.journal.forget(self.member.topic_id, self.member.partition, below)
+        self.journal.forget(&[(self.member.topic_id, self.member.partition)], below)
     }
 
-    /// [`Joined::forget`] for a partition that is synced and will be cut to `end`; nothing may be
-    /// appended to it meanwhile.
-    pub fn cut(&self, end: Offset) -> Result<(), LogError> {
-        self.member.written.fetch_min(end.0, Ordering::AcqRel);
-        self.forget(Offset::MAX)?;
+    /// Says for good where the log begins and how far it is durable.
+    pub fn mark(&self, marks: Marks) -> Result<(), LogError> {
+        self.journal.mark(&self.member, marks, false)
+    }
+
+    /// [`Joined::forget`] and [`Joined::mark`] in one for a partition that is synced and will be cut to
+    /// these marks; nothing may be appended to it meanwhile.
+    pub fn cut(&self, marks: Marks) -> Result<(), LogError> {
+        let end = marks.durable_end.0;
+        self.member.written.fetch_min(end, Ordering::AcqRel);
+        self.journal.mark(&self.member, marks, true)?;
         // Whoever committed what lies behind has ended by now.
-        self.member.committed.fetch_min(end.0, Ordering::AcqRel);
+        self.member.committed.fetch_min(end, Ordering::AcqRel);
         Ok(())
     }
 }
@@ -149,20 +159,20 @@ pub(crate) struct Journal {
     config: JournalConfig,
     writer: Mutex<Writer>,
     pending: Mutex<Pending>,
-    /// What `start` says.
-    released: Mutex<Option<u64>>,
     members: AtomicU32,
     fence: Arc<OnceLock<LogError>>,
 }
 
 impl Journal {
-    /// Writes into the segments what only the journal has, and begins anew.
+    /// Writes into the segments what only the journal has, enters it into the catalogue, and begins
+    /// anew behind it.
     pub(crate) fn open(
         env: &Env,
         dir: &Path,
         directory: Uuid,
         config: JournalConfig,
         fence: Arc<OnceLock<LogError>>,
+        catalogue: &mut Catalogue,
     ) -> Result<(Journal, Replayed), LogError> {
         let disk = &*env.disk;
         let folder = dir.join(FOLDER);
@@ -170,9 +180,9 @@ impl Journal {
             disk.create_dir_all(&folder).map_err(|error| LogError::io(&folder, "create", error))?;
             files::sync_dir(disk, dir)?;
         }
-        let start = read_start(disk, &folder)?;
-        let chain = Chain::read(disk, &folder, directory, start)?;
-        let replayed = replay::replay(disk, dir, &chain)?;
+        let chain = Chain::read(disk, &folder, directory, catalogue.journal_start)?;
+        let replayed = replay::replay(disk, dir, &chain, catalogue)?;
+        catalogue.journal_start = chain.next;
         let writer = Writer {
             ring: Ring::open(disk, &folder, config.file_bytes, chain.next)?,
             next: chain.next,
@@ -187,7 +197,6 @@ impl Journal {
             config,
             writer: Mutex::new(writer),
             pending: Mutex::new(Pending::empty(1, Vec::new())),
-            released: Mutex::new(start),
             members: AtomicU32::new(0),
             fence,
         };
@@ -234,20 +243,37 @@ impl Journal {
         true
     }
 
-    /// Says for good that what the journal has of a partition's segments with base offsets below this is
-    /// not to be written again.
-    pub(crate) fn forget(
-        &self,
-        topic_id: Uuid,
-        partition: i32,
-        below: Offset,
-    ) -> Result<(), LogError> {
-        Record::Forget { topic_id, partition, below }.put(&mut self.pending.lock().body);
+    /// Says for good that what the journal has of these partitions' segments with base offsets below
+    /// this is not to be written again.
+    pub(crate) fn forget(&self, partitions: &[Key], below: Offset) -> Result<(), LogError> {
+        for some in partitions.chunks(FORGOTTEN_AT_ONCE) {
+            let mut pending = self.pending.lock();
+            for &(topic_id, partition) in some {
+                Record::Forget { topic_id, partition, below }.put(&mut pending.body);
+            }
+            drop(pending);
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, member: &Arc<Member>, marks: Marks, cut: bool) -> Result<(), LogError> {
+        {
+            let mut pending = self.pending.lock();
+            pending.touch(member);
+            if cut {
+                let (topic_id, partition) = (member.topic_id, member.partition);
+                let below = Offset::MAX;
+                Record::Forget { topic_id, partition, below }.put(&mut pending.body);
+            }
+            Record::Marks { log: member.number, marks }.put(&mut pending.body);
+        }
         self.commit()
     }
 
     fn entry_bytes_max(&self) -> usize {
-        ENTRY_MAX.min(usize::try_from(self.config.file_bytes).unwrap_or(ENTRY_MAX)) - HEADER_LEN
+        let batches = ENTRY_MAX - UNCOUNTED_MAX;
+        batches.min(usize::try_from(self.config.file_bytes).unwrap_or(batches)) - HEADER_LEN
     }
 
     /// Makes everything durable that was handed in by now.
@@ -295,22 +321,17 @@ impl Journal {
         }
     }
 
-    /// The number of the next entry: what was committed has a smaller one.
-    pub(crate) fn mark(&self) -> u64 {
-        self.writer.lock().next
+    /// The number of the next entry: what was committed has a smaller one. It and those behind it can
+    /// be read without those before it.
+    pub(crate) fn next_entry(&self) -> u64 {
+        let mut writer = self.writer.lock();
+        writer.defined.1.clear();
+        writer.next
     }
 
-    /// Everything in entries before `mark` is synced where it belongs; their files are used again.
-    pub(crate) fn release(&self, mark: u64) -> Result<(), LogError> {
-        let mut released = self.released.lock();
-        if released.is_some_and(|released| released >= mark) {
-            return Ok(());
-        }
-        let content = start_text(mark);
-        files::replace(&*self.env.disk, &self.folder.join(START), content.as_bytes())?;
-        *released = Some(mark);
-        self.writer.lock().ring.release(mark);
-        Ok(())
+    /// The catalogue says that no entry before this one is needed: their files are used again.
+    pub(crate) fn release(&self, start: u64) {
+        self.writer.lock().ring.release(start);
     }
 
     /// Bytes that a restart would have to read.
@@ -381,34 +402,6 @@ pub(crate) fn entry_of(directory: Uuid, sequence: u64, body: &[u8]) -> Vec<u8> {
     entry.extend(body);
     entry.resize(usize::try_from(header.footprint()).unwrap_or(0), 0);
     entry
-}
-
-fn start_text(start: u64) -> String {
-    let text = format!("1\n{start}\n");
-    let crc = records::crc::crc32c(text.as_bytes());
-    format!("{text}{crc:08x}\n")
-}
-
-/// The first entry that is needed; `None` when nothing was released yet.
-fn read_start(disk: &dyn Disk, folder: &Path) -> Result<Option<u64>, LogError> {
-    let path = folder.join(START);
-    let bytes = match disk.read(&path, START_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(LogError::io(&path, "read", error)),
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let start = text.lines().nth(1).and_then(|line| line.parse().ok());
-    match start {
-        Some(start) if start_text(start) == text => Ok(Some(start)),
-        _ => {
-            tracing::error!(
-                file = %path.display(),
-                "not what was written; the whole journal is read instead"
-            );
-            Ok(None)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! and any protocol.
 
 mod append;
+mod catalogue;
 mod checkpoint;
 mod config;
 pub mod dump;
@@ -41,8 +42,8 @@ pub use config::{Cleanup, Compression, Durability, LogConfig};
 pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};
 pub use journal::JournalConfig;
-pub use log::{Log, Marks};
-pub use log_dir::{Identity, LogDir, LogDirError, PartitionFolder, PartitionSize};
+pub use log::Log;
+pub use log_dir::{Identity, LogDir, LogDirError, Resting};
 pub use lookup::TimedOffset;
 pub use producers::{ProducedBatch, ProducerEntry, Producers, SnapshotError};
 pub use read::{Region, Slice};

@@ -25,11 +25,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
+use env::disk::OpenMode;
 use env::{Env, File};
 use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
+use crate::catalogue::{Marks, Rest};
 use crate::config::LogConfig;
 use crate::epochs::Epochs;
 use crate::error::LogError;
@@ -41,14 +43,6 @@ use crate::producers::{ProducerEntry, Producers};
 use crate::segment::{Segment, Warm};
 use crate::sync::DurableListener;
 
-/// Keeps what a log must find again after a crash but does not store itself: the recovery point and
-/// the log start. [`crate::LogDir`] does, for all its logs in two files.
-pub trait Marks: Send + Sync + std::fmt::Debug {
-    /// The log start or the durable end of a log have changed in a way that must be on stable
-    /// storage before files are touched. The log's getters already show the new values.
-    fn persist(&self) -> Result<(), LogError>;
-}
-
 /// A file that the next sync writes.
 #[derive(Debug)]
 pub(crate) enum Pending {
@@ -56,6 +50,17 @@ pub(crate) enum Pending {
     Indexes(Arc<Segment>, Arc<Index>),
     /// A producer snapshot.
     Snapshot(Offset, Vec<u8>),
+}
+
+/// What a sync is about to make durable.
+#[derive(Debug)]
+pub(crate) struct WrittenOut {
+    files: Vec<Arc<dyn File>>,
+    /// Names in the folder, and the folder's own name.
+    names: bool,
+    folder: bool,
+    /// Everything before this is durable then.
+    target: Offset,
 }
 
 /// What only the holder of the append lock touches.
@@ -72,6 +77,8 @@ pub(crate) struct Writer {
     pub unsynced: Vec<Arc<dyn File>>,
     /// Small files that were written and not synced; they matter only once there are records.
     pub unsynced_small: Vec<Arc<dyn File>>,
+    /// The same of `partition.metadata`, which nobody holds open until then.
+    pub unsynced_metadata: bool,
     pub pending: Vec<Pending>,
     /// Names in the folder, or the folder's own name, are not durable yet.
     pub names_dirty: bool,
@@ -79,6 +86,8 @@ pub(crate) struct Writer {
     pub epochs_dirty: bool,
     /// Up to here the active segment's index files were written.
     pub indexed: u32,
+    /// The end of the log when indexes and a snapshot were last written for all of it.
+    pub settled: Option<Offset>,
     /// Where a snapshot was written that belongs to no segment's base.
     pub extra_snapshot: Option<Offset>,
     /// Blocks of the active file are reserved up to here.
@@ -118,7 +127,8 @@ pub struct Log {
     pub(crate) journal: Option<Joined>,
     pub(crate) closed: AtomicBool,
     pub(crate) deleted: AtomicBool,
-    pub(crate) marks: Option<Weak<dyn Marks>>,
+    /// Somebody asked for the log since this was last cleared.
+    pub(crate) used: AtomicBool,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
 }
@@ -165,8 +175,8 @@ impl Log {
     }
 
     /// Changes the settings; appends that began earlier still see the old ones.
-    pub fn set_config(&self, config: LogConfig) {
-        self.config.store(Arc::new(config));
+    pub fn set_config(&self, config: impl Into<Arc<LogConfig>>) {
+        self.config.store(config.into());
     }
 
     /// Bytes of all segments, without those that wait for deletion.
@@ -290,44 +300,77 @@ impl Log {
     /// [`Log::sync`], and index files and a producer snapshot for the active segment when it has grown
     /// much since the last, so that recovery need not walk what is durable.
     pub fn checkpoint(&self) -> Result<Offset, LogError> {
-        let replaced = {
-            let mut writer = self.writer.lock();
-            let size = writer.active.extent().size;
-            if size.saturating_sub(writer.indexed) < self.config.load().checkpoint_index_bytes {
-                None
-            } else {
-                let index = Arc::new(writer.active.finished_index());
-                let active = writer.active.clone();
-                let end = self.log_end();
-                let snapshot = Pending::Snapshot(end, writer.producers.encode());
-                writer.pending.extend([Pending::Indexes(active, index), snapshot]);
-                writer.indexed = size;
-                writer.extra_snapshot.replace(end)
-            }
-        };
+        let replaced = self.write_large_index()?;
         let durable = self.sync()?;
+        self.remove_snapshot(replaced)?;
+        Ok(durable)
+    }
+
+    /// Has the next sync write indexes and a snapshot of an active segment that has grown much since
+    /// they were last written. Returns the snapshot that this one replaces.
+    pub(crate) fn write_large_index(&self) -> Result<Option<Offset>, LogError> {
+        let mut writer = self.writer.lock();
+        self.check_open()?;
+        let size = writer.active.extent().size;
+        if size.saturating_sub(writer.indexed) < self.config.load().checkpoint_index_bytes {
+            return Ok(None);
+        }
+        let index = Arc::new(writer.active.finished_index());
+        let active = writer.active.clone();
+        let end = self.log_end();
+        let snapshot = Pending::Snapshot(end, writer.producers.encode());
+        writer.pending.extend([Pending::Indexes(active, index), snapshot]);
+        writer.indexed = size;
+        writer.settled = Some(end);
+        Ok(writer.extra_snapshot.replace(end))
+    }
+
+    fn remove_snapshot(&self, replaced: Option<Offset>) -> Result<(), LogError> {
         let in_use = |offset| self.segments.load().iter().any(|segment| segment.base == offset);
         if let Some(offset) = replaced.filter(|offset| !in_use(*offset)) {
             let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
             files::remove(&*self.env.disk, &path)?;
         }
-        Ok(durable)
+        Ok(())
     }
 
     /// [`Log::sync`] for a caller that holds `syncing`.
     pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
-        let (mut sync, pending, target, names, folder) = {
+        let written = self.write_out()?;
+        for file in &written.files {
+            self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
+        }
+        if written.names {
+            self.fencing(files::sync_dir(&*self.env.disk, &self.dir))?;
+        }
+        if written.folder
+            && let Some(parent) = self.dir.parent()
+        {
+            self.fencing(files::sync_dir(&*self.env.disk, parent))?;
+        }
+        Ok(self.synced(&written))
+    }
+
+    /// The first half of a sync: writes the small files that are due and says what is to be made
+    /// durable. The caller holds `syncing` until [`Log::synced`].
+    pub(crate) fn write_out(&self) -> Result<WrittenOut, LogError> {
+        let (mut files, pending, target, names, folder) = {
             let mut writer = self.writer.lock();
-            self.check_open()?;
+            self.check_fence()?;
             let target = self.log_end();
-            let mut sync = std::mem::take(&mut writer.unsynced);
-            sync.append(&mut writer.unsynced_small);
+            let mut files = std::mem::take(&mut writer.unsynced);
+            files.append(&mut writer.unsynced_small);
+            if std::mem::take(&mut writer.unsynced_metadata) {
+                let path = self.dir.join(names::PARTITION_METADATA);
+                let file = self.env.disk.open(&path, OpenMode::Write);
+                files.push(self.fencing(file.map_err(|error| LogError::io(&path, "open", error)))?);
+            }
             if std::mem::take(&mut writer.dirty) {
-                sync.push(writer.file.clone());
+                files.push(writer.file.clone());
             }
             if std::mem::take(&mut writer.epochs_dirty) {
                 let text = self.epochs.read().encode();
-                sync.push(self.fencing(files::replace_unsynced(
+                files.push(self.fencing(files::replace_unsynced(
                     &*self.env.disk,
                     &self.dir.join(names::EPOCHS),
                     text.as_bytes(),
@@ -337,25 +380,31 @@ impl Log {
             let pending = std::mem::take(&mut writer.pending);
             let names = std::mem::take(&mut writer.names_dirty);
             let folder = std::mem::take(&mut writer.folder_dirty);
-            (sync, pending, target, names, folder)
+            (files, pending, target, names, folder)
         };
         let names = names || !pending.is_empty();
         for file in pending {
-            self.fencing(self.write_pending(file, &mut sync))?;
+            self.fencing(self.write_pending(file, &mut files))?;
         }
-        for file in sync {
-            self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
-        }
-        if names {
-            self.fencing(files::sync_dir(&*self.env.disk, &self.dir))?;
-        }
-        if folder && let Some(parent) = self.dir.parent() {
-            self.fencing(files::sync_dir(&*self.env.disk, parent))?;
-        }
+        Ok(WrittenOut { files, names, folder, target })
+    }
+
+    /// The second half: what was written out is durable now.
+    pub(crate) fn synced(&self, written: &WrittenOut) -> Offset {
+        let target = written.target;
         assert!(target <= self.log_end(), "the log end went back during a sync");
         self.synced_end.fetch_max(target.0, Ordering::AcqRel);
         self.durable_end.fetch_max(target.0, Ordering::AcqRel);
-        Ok(self.durable_end())
+        self.durable_end()
+    }
+
+    /// Whether a sync would have anything to do.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        let writer = self.writer.lock();
+        writer.dirty
+            || !writer.unsynced.is_empty()
+            || !writer.pending.is_empty()
+            || self.log_end() > self.synced_end()
     }
 
     fn write_pending(
@@ -382,43 +431,127 @@ impl Log {
     /// that never held a record has neither.
     pub fn close(&self) -> Result<(), LogError> {
         let _one_at_a_time = self.syncing.lock();
-        if self.closed.load(Ordering::Acquire) {
+        if !self.begin_close()? {
             return Ok(());
         }
-        {
-            let mut writer = self.writer.lock();
-            self.check_open()?;
-            if self.log_end() > Offset::ZERO {
-                let index = Arc::new(writer.active.finished_index());
-                let active = writer.active.clone();
-                writer.pending.push(Pending::Indexes(active, index));
-                let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
-                writer.pending.push(snapshot);
-            }
+        self.sync_locked().map(|_| ())
+    }
+
+    /// The first half of closing: from here on nothing is appended, and the sync that must follow
+    /// writes what the next opening goes by. False when the log was closed before. The caller holds
+    /// `syncing`.
+    pub(crate) fn begin_close(&self) -> Result<bool, LogError> {
+        let mut writer = self.writer.lock();
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(false);
         }
-        self.sync_locked()?;
+        self.check_fence()?;
         self.closed.store(true, Ordering::Release);
-        Ok(())
+        if self.log_end() > Offset::ZERO && writer.settled != Some(self.log_end()) {
+            let index = Arc::new(writer.active.finished_index());
+            let active = writer.active.clone();
+            writer.pending.push(Pending::Indexes(active, index));
+            let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
+            writer.pending.push(snapshot);
+        }
+        if std::mem::take(&mut writer.reserved) > 0 {
+            // Blocks that were reserved and not used.
+            let size = u64::from(writer.active.extent().size);
+            let trimmed = writer.file.set_len(size);
+            self.fencing(
+                trimmed.map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
+            )?;
+        }
+        Ok(true)
+    }
+
+    /// What the log was when it was closed; `None` when it was not closed in order.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        let in_order = self.closed.load(Ordering::Acquire)
+            && self.fenced().is_none()
+            && self.synced_end() == self.log_end();
+        let segments = self.segments.load();
+        let (first, last) = (segments.first()?, segments.last()?);
+        let oldest = first.max_timestamp(&*self.env.disk, &self.warm).ok().flatten();
+        in_order.then(|| Rest {
+            last_base: last.base,
+            last_size: last.extent().size,
+            bytes: self.size_bytes(),
+            oldest: oldest.map(|max| max.timestamp),
+        })
+    }
+
+    /// What a restart must know of the log.
+    pub(crate) fn marks(&self) -> Marks {
+        // The durable end first: it never passes the log end, which a truncation may be lowering.
+        let (recovery_point, durable_end) = (self.synced_end(), self.durable_end());
+        Marks { log_start: self.log_start(), recovery_point, durable_end }
+    }
+
+    /// Whether anybody asked for the log since this was last asked, or retention has something to do.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.used.swap(false, Ordering::AcqRel)
+            || !self.doomed.lock().is_empty()
+            || self.has_deletable()
+    }
+
+    /// Whether it was closed or deleted: whoever wants to use it opens it again.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Says that somebody wants to use it.
+    pub fn touch(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Ends all use of the log and removes its folder: first under another name, so that it is gone
     /// at once for whoever opens it again.
     pub fn delete(&self) -> Result<(), LogError> {
-        let _one_at_a_time = self.syncing.lock();
-        let writer = self.writer.lock();
-        self.closed.store(true, Ordering::Release);
-        drop(writer);
-        self.deleted.store(true, Ordering::Release);
+        self.give_up();
         if let Some(joined) = &self.journal {
             joined.forget(Offset::MAX)?;
         }
-        remove_folder(&self.env, &self.dir)
+        let doomed = rename_doomed(&self.env, &self.dir)?;
+        if let Some(parent) = self.dir.parent() {
+            files::sync_dir(&*self.env.disk, parent)?;
+        }
+        let removed = self.env.disk.remove_dir_all(&doomed);
+        removed.map_err(|error| LogError::io(&doomed, "remove", error))
+    }
+
+    /// Ends all use of a log that is about to be deleted.
+    pub(crate) fn give_up(&self) {
+        let _one_at_a_time = self.syncing.lock();
+        let _writer = self.writer.lock();
+        self.closed.store(true, Ordering::Release);
+        self.deleted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Tells the listener that the log was closed because nobody used it.
+    pub(crate) fn tell_rested(&self) {
+        let listener = self.listener.lock().as_ref().and_then(Weak::upgrade);
+        if let Some(listener) = listener {
+            listener.rested(self);
+        }
+    }
+
+    fn check_fence(&self) -> Result<(), LogError> {
+        match self.fence.get() {
+            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LogError> {
-        if let Some(cause) = self.fence.get() {
-            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
-        }
+        self.check_fence()?;
         if self.closed.load(Ordering::Acquire) {
             return Err(LogError::Closed);
         }
@@ -438,27 +571,30 @@ impl Log {
         result
     }
 
-    /// Asks the keeper of the marks to write them down.
+    /// Makes sure that a crash forgets neither the log start nor how far the log is synced.
     pub(crate) fn persist_marks(&self) -> Result<(), LogError> {
-        match self.marks.as_ref().and_then(Weak::upgrade) {
-            Some(marks) => self.fencing(marks.persist()),
+        match &self.journal {
+            Some(joined) => self.fencing(joined.mark(self.marks())),
             None => Ok(()),
         }
     }
 }
 
-/// Removes the folder of a partition, first under another name.
-pub(crate) fn remove_folder(env: &Env, dir: &Path) -> Result<(), LogError> {
-    let disk = &*env.disk;
+/// Gives the folder of a partition the name of one that is to be removed.
+pub(crate) fn rename_doomed(env: &Env, dir: &Path) -> Result<PathBuf, LogError> {
     let name = dir.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let unique = Uuid::from_bytes(env.random.id()).simple();
     let unique = unique.to_string();
     let doomed = dir.with_file_name(names::moved_folder(&name, &unique, names::DELETED_FOLDER));
-    disk.rename(dir, &doomed).map_err(|error| LogError::io(dir, "rename", error))?;
-    if let Some(parent) = dir.parent() {
-        files::sync_dir(disk, parent)?;
+    env.disk.rename(dir, &doomed).map_err(|error| LogError::io(dir, "rename", error))?;
+    Ok(doomed)
+}
+
+impl WrittenOut {
+    /// Whether there is nothing to sync.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && !self.names && !self.folder
     }
-    disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))
 }
 
 #[cfg(test)]

@@ -12,20 +12,21 @@ pub(crate) mod state;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use env::disk::OpenMode;
+use env::disk::{DirEntry, OpenMode};
 use env::{Disk, Env, File};
 use parking_lot::{Mutex, RwLock};
 use records::{Offset, Timestamp};
 use uuid::Uuid;
 
+use crate::catalogue::{Marks, Rest};
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
 use crate::journal::Joined;
-use crate::log::{Log, Marks, Pending, Writer};
+use crate::log::{Log, Pending, Writer};
 use crate::names;
 use crate::producers::Producers;
 use crate::segment::{Extent, Segment, Warm, Written, read_index};
@@ -35,16 +36,13 @@ use crate::walk::{BatchWalk, HeaderWalk, WalkError};
 /// What is known of a log from outside its folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenState {
-    /// The log was closed in order; its files are what they should be.
+    /// The log was closed in order; its files are what they should be, unless the next says
+    /// otherwise.
     pub clean: bool,
-    /// Everything before this offset was synced, with all that is said of it in small files.
-    pub recovery_point: Offset,
-    /// Everything before this offset is durable: the journal may have more than was synced.
-    pub durable_end: Offset,
-    /// The log does not begin before this offset.
-    pub log_start: Offset,
-    /// Who writes down the recovery point and the log start.
-    pub marks: Option<Weak<dyn Marks>>,
+    /// What it was then: a log whose last segment is another was used since.
+    pub rest: Option<Rest>,
+    /// Where it begins and how far it is durable.
+    pub marks: Marks,
     /// What makes small appends durable.
     pub journal: Option<Joined>,
     /// Set at the first failure of any log of the folder.
@@ -75,29 +73,31 @@ impl Log {
         clean: bool,
         recovery_point: Offset,
     ) -> Result<Log, LogError> {
-        let state = OpenState { clean, recovery_point, ..OpenState::default() };
-        Log::open_with(env, dir, topic_id, config, state)
+        let marks = Marks { recovery_point, ..Marks::default() };
+        let state = OpenState { clean, marks, ..OpenState::default() };
+        Log::open_with(env, dir, topic_id, Arc::new(config), state)
     }
 
-    /// [`Log::open`] with a log start and someone who keeps the marks.
+    /// [`Log::open`] with all that the folder of all partitions knows.
     pub(crate) fn open_with(
         env: &Env,
         dir: &Path,
         topic_id: Uuid,
-        config: LogConfig,
+        config: Arc<LogConfig>,
         state: OpenState,
     ) -> Result<Log, LogError> {
         let disk = &*env.disk;
-        let durable = state.recovery_point.max(state.durable_end);
+        let Marks { log_start, recovery_point, durable_end } = state.marks;
+        let durable = recovery_point.max(durable_end);
         let mut opening = Opening {
             env,
             dir,
             interval: config.index_interval_bytes,
             expiration_ms: config.producer_id_expiration_ms,
             clean: state.clean,
-            recovery_point: state.recovery_point,
+            recovery_point,
             durable,
-            has_marks: state.marks.is_some(),
+            has_marks: state.journal.is_some(),
             pending: Vec::new(),
             synced: Vec::new(),
             small: Vec::new(),
@@ -108,9 +108,13 @@ impl Log {
         if created {
             disk.create_dir_all(dir).map_err(|error| LogError::io(dir, "create", error))?;
         }
-        let metadata_file = opening.check_metadata(topic_id)?;
-        let found = opening.find_segments(state.log_start)?;
-        let (segments, writer_file) = opening.load_segments(found, state.log_start)?;
+        let names = opening.names()?;
+        let mut found = opening.segments(&names)?;
+        opening.clean = state.clean && state.rest.is_none_or(|rest| is_as_left(&found, rest));
+        let unsynced_metadata = opening.check_metadata(topic_id)?;
+        opening.remove_leftovers(&names)?;
+        opening.drop_deleted(&mut found, log_start)?;
+        let (segments, writer_file) = opening.load_segments(found, log_start)?;
         let (Some(first), Some(active)) = (segments.first(), segments.last()) else {
             return Err(LogError::Closed);
         };
@@ -122,10 +126,11 @@ impl Log {
                 recovery_point: durable,
             });
         }
-        let log_start = first.base.max(state.log_start).min(log_end);
+        let log_start = first.base.max(log_start).min(log_end);
         let (epochs, epochs_changed) = opening.load_epochs(&segments, log_start, log_end)?;
         let producers = opening.load_producers(&segments, log_end)?;
-        let mut durable_end = if state.clean { log_end } else { state.recovery_point };
+        let clean = opening.clean;
+        let mut durable_end = if clean { log_end } else { recovery_point };
         if durable_end < log_start {
             // Nothing before the log start is left that could be lost.
             durable_end = log_start;
@@ -139,24 +144,26 @@ impl Log {
             dirty: false,
             unjournaled_end: Offset::ZERO,
             unsynced: std::mem::take(&mut opening.synced),
-            unsynced_small: opening.small.drain(..).chain(metadata_file).collect(),
+            unsynced_small: std::mem::take(&mut opening.small),
+            unsynced_metadata,
             pending: std::mem::take(&mut opening.pending),
             // A process that was killed may have left names and small files that were not synced.
-            names_dirty: created || opening.names_changed || !state.clean,
-            folder_dirty: created || !state.clean,
-            epochs_dirty: epochs_changed || !state.clean,
-            indexed: 0,
+            names_dirty: created || opening.names_changed || !clean,
+            folder_dirty: created || !clean,
+            epochs_dirty: epochs_changed || !clean,
+            indexed: if clean { active.extent().size } else { 0 },
+            settled: clean.then_some(log_end),
             extra_snapshot: None,
             reserved: 0,
             first_timestamp,
             opened_ms: env.clock.wall_ms(),
         };
-        let recovered = opening.cut || (!state.clean && log_end > durable_end);
+        let recovered = opening.cut || (!clean && log_end > durable_end);
         let log = Log {
             env: env.clone(),
             dir: dir.to_owned(),
             topic_id,
-            config: ArcSwap::from_pointee(config),
+            config: ArcSwap::new(config),
             segments: ArcSwap::from_pointee(segments.clone()),
             log_start: AtomicI64::new(log_start.0),
             log_end: AtomicI64::new(log_end.0),
@@ -171,12 +178,12 @@ impl Log {
             journal: state.journal,
             closed: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
-            marks: state.marks,
+            used: AtomicBool::new(true),
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
         };
         if recovered {
-            tracing::info!(log = %dir.display(), %log_end, recovery_point = %state.recovery_point, "log recovered");
+            tracing::info!(log = %dir.display(), %log_end, %recovery_point, "log recovered");
             let _one_at_a_time = log.syncing.lock();
             log.sync_locked()?;
         }
@@ -215,8 +222,8 @@ impl Opening<'_> {
         files::remove(self.disk(), path)
     }
 
-    /// Compares the folder's topic id, or writes it down.
-    fn check_metadata(&mut self, topic_id: Uuid) -> Result<Option<Arc<dyn File>>, LogError> {
+    /// Compares the folder's topic id, or writes it down. True when the file may not be durable.
+    fn check_metadata(&mut self, topic_id: Uuid) -> Result<bool, LogError> {
         let path = self.dir.join(names::PARTITION_METADATA);
         if self.disk().exists(&path) {
             let bytes = self
@@ -224,11 +231,7 @@ impl Opening<'_> {
                 .read(&path, SMALL_FILE_MAX)
                 .map_err(|error| LogError::io(&path, "read", error))?;
             match parse_metadata(&bytes) {
-                Some(found) if found == topic_id && self.clean => return Ok(None),
-                Some(found) if found == topic_id => {
-                    let file = self.disk().open(&path, OpenMode::Write);
-                    return file.map(Some).map_err(|error| LogError::io(&path, "open", error));
-                }
+                Some(found) if found == topic_id => return Ok(!self.clean),
                 Some(found) => {
                     return Err(LogError::TopicIdMismatch {
                         path: self.dir.to_owned(),
@@ -249,23 +252,30 @@ impl Opening<'_> {
             }
         }
         let text = metadata_text(topic_id);
-        files::write(self.disk(), &path, text.as_bytes()).map(Some)
+        files::write(self.disk(), &path, text.as_bytes()).map(|_| true)
     }
 
-    /// The `.log` files in order, without what is left of deletions.
-    fn find_segments(&mut self, log_start: Offset) -> Result<Vec<Found>, LogError> {
-        let entries = self
-            .disk()
-            .read_dir(self.dir)
-            .map_err(|error| LogError::io(self.dir, "list", error))?;
+    /// What is in the folder.
+    fn names(&self) -> Result<Vec<DirEntry>, LogError> {
+        let names = self.disk().read_dir(self.dir);
+        names.map_err(|error| LogError::io(self.dir, "list", error))
+    }
+
+    /// What is left of deletions, and of small files that were being replaced.
+    fn remove_leftovers(&mut self, names: &[DirEntry]) -> Result<(), LogError> {
+        let left = |name: &str| name.ends_with(names::DELETED) || name.ends_with(".tmp");
+        for entry in names.iter().filter(|entry| left(&entry.name)) {
+            self.remove(&self.dir.join(&entry.name))?;
+        }
+        Ok(())
+    }
+
+    /// The `.log` files in order.
+    fn segments(&self, names: &[DirEntry]) -> Result<Vec<Found>, LogError> {
         let mut found = Vec::new();
-        for entry in entries {
-            let path = self.dir.join(&entry.name);
-            if entry.name.ends_with(names::DELETED) || entry.name.ends_with(".tmp") {
-                self.remove(&path)?;
-                continue;
-            }
+        for entry in names {
             let Some((base, names::LOG)) = names::parse_segment_file(&entry.name) else { continue };
+            let path = self.dir.join(&entry.name);
             let failed = |error| LogError::io(&path, "open", error);
             let len =
                 self.disk().open(&path, OpenMode::Read).map_err(failed)?.len().map_err(failed)?;
@@ -278,6 +288,11 @@ impl Opening<'_> {
             })?;
             found.push(Found { base, path, size });
         }
+        Ok(found)
+    }
+
+    /// Drops what lies before the log start.
+    fn drop_deleted(&mut self, found: &mut Vec<Found>, log_start: Offset) -> Result<(), LogError> {
         // What lies before the log start was deleted; the crash brought the names back.
         // Unless they were not deleted yet, and hold what no snapshot says of their producers: then
         // retention deletes them in its own time.
@@ -290,8 +305,7 @@ impl Opening<'_> {
         for gone in found.drain(..keep) {
             self.remove_segment(gone.base)?;
         }
-        self.check_front(&mut found, log_start)?;
-        Ok(found)
+        self.check_front(found, log_start)
     }
 
     /// Whether what small files say of records before `offset` is said of the records in the log.
@@ -503,6 +517,11 @@ impl Opening<'_> {
             resume(segment, file, index, trusted, found.size);
         }
     }
+}
+
+/// Whether the last segment is what it was when the log was closed.
+fn is_as_left(found: &[Found], rest: Rest) -> bool {
+    found.last().is_some_and(|last| last.base == rest.last_base && last.size == rest.last_size)
 }
 
 /// Timestamp of the first batch of a segment, where it has one.

@@ -67,6 +67,13 @@ impl Log {
         Ok(report)
     }
 
+    /// Whether a round of retention would delete anything; not to be known counts as well.
+    pub(crate) fn has_deletable(&self) -> bool {
+        let deletable =
+            self.deletable(&self.segments.load(), &self.config.load(), self.durable_end());
+        !matches!(deletable, Ok(0))
+    }
+
     /// How many segments at the front may go.
     fn deletable(
         &self,

@@ -33,6 +33,8 @@ pub trait DurableListener: Send + Sync + std::fmt::Debug {
     fn durable(&self, end: Offset);
     /// The log could not be synced and is fenced; nothing more will become durable.
     fn failed(&self, error: &LogError);
+    /// Nobody used the log for a while, and it was closed: it holds what it says it does.
+    fn rested(&self, _log: &Log) {}
 }
 
 /// Logs that wait for a thread.
@@ -114,7 +116,9 @@ impl Syncer {
         *self.shared.checkpoint.due.lock() = Due::Stopping;
         self.shared.checkpoint.changed.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock());
-        for thread in threads {
+        let own = std::thread::current().id();
+        // The last reference may be dropped by one of them, which ends by itself.
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
             // A panic there was reported by the panic hook; there is nothing to add.
             let _ = thread.join();
         }

@@ -67,9 +67,8 @@ impl Log {
         self.synced_end.fetch_min(end.0, Ordering::AcqRel);
         writer.unjournaled_end = writer.unjournaled_end.min(end);
         self.log_end.store(end.0, Ordering::Release);
-        self.persist_marks()?;
         if let Some(joined) = &self.journal {
-            joined.cut(end)?;
+            joined.cut(self.marks())?;
         }
         let mut epochs = self.epochs.write();
         if epochs.truncate_from_end(end) {
@@ -122,6 +121,7 @@ impl Log {
         writer.file = file;
         writer.reserved = 0;
         writer.indexed = 0;
+        writer.settled = None;
         writer.extra_snapshot = None;
         self.segments.store(Arc::new(left));
         Ok(())

@@ -12,5 +12,5 @@ mod partition;
 mod waiters;
 
 pub use in_sync::InSync;
-pub use partition::{AppendRefusal, Appended, Partition, PartitionId};
+pub use partition::{AppendRefusal, Appended, Partition, PartitionId, Storage};
 pub use waiters::{Ticket, Waiters};

@@ -1,16 +1,24 @@
 //! One partition, led by this broker.
 //!
-//! Owns the log, the leader epoch, the in-sync set and the waiting list. What always holds:
-//! `log_start <= high_watermark <= log_end`, where the watermark is exclusive and never goes back;
-//! a record at or above it is shown to no consumer. Appends are ordered by the log's own lock; the
-//! in-sync lock is held for comparisons only and never across I/O.
+//! Owns the leader epoch, the in-sync set and the waiting list, and the way to the log, which is opened
+//! when somebody first needs it and closed when nobody has for a while: a partition at rest is this
+//! struct and a line in the catalogue. What always holds: `log_start <= high_watermark <= log_end`, where
+//! the watermark is exclusive and never goes back; a record at or above it is shown to no consumer.
+//! Appends are ordered by the log's own lock; the in-sync lock is held for comparisons only and never
+//! across I/O. `opening` is held while the log is opened, by one for all who wait for it.
 //!
-//! After a crash the watermark starts at what the log recovered, all of which is on this disk.
+//! Until the log was open once, the watermark is what the catalogue says, which may lie behind the truth
+//! after a crash: what is shown to clients comes from [`Partition::log`] or [`Partition::at_rest`]. After
+//! a crash the watermark starts at what the log recovered, all of which is on this disk.
 
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
-use log::{AppendError, AppendInfo, Durability, DurableListener, Log, LogError, Origin, Syncer};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use log::{
+    AppendError, AppendInfo, Durability, DurableListener, Log, LogConfig, LogDir, LogError, Origin,
+    Syncer,
+};
 use metadata::{NodeId, PartitionImage, TopicId};
 use parking_lot::Mutex;
 use records::{LeaderEpoch, Offset};
@@ -29,17 +37,44 @@ pub struct PartitionId {
     pub index: i32,
 }
 
+/// Where the logs of a node are, and who makes them durable.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// This node.
+    pub node: NodeId,
+    /// The folder of all logs.
+    pub dir: Arc<LogDir>,
+    /// Group commit.
+    pub syncer: Arc<Syncer>,
+}
+
 /// A partition that this broker leads.
 #[derive(Debug)]
 pub struct Partition {
     id: PartitionId,
-    node: NodeId,
-    log: Arc<Log>,
-    syncer: Arc<Syncer>,
+    storage: Arc<Storage>,
+    config: ArcSwap<LogConfig>,
+    log: ArcSwapOption<Log>,
+    opening: Mutex<Door>,
     leader_epoch: AtomicI32,
+    /// The log was open in this process, so that watermark and log start are true.
+    known: AtomicBool,
+    /// While the log is not open.
+    log_start: AtomicI64,
     high_watermark: AtomicI64,
     in_sync: Mutex<InSync>,
     waiters: Waiters,
+}
+
+/// Whether the log can be opened.
+#[derive(Debug, Default)]
+enum Door {
+    #[default]
+    Open,
+    /// It was tried, and will not go better before the next start.
+    Failed(Box<LogError>),
+    /// The partition is deleted.
+    Closed,
 }
 
 /// What an append did.
@@ -68,37 +103,44 @@ pub enum AppendRefusal {
 }
 
 impl Partition {
-    /// Takes up the leadership of `image` over an opened log.
+    /// Takes up the leadership of `image`; the log is opened when it is needed.
+    #[must_use]
     pub fn lead(
         id: PartitionId,
-        node: NodeId,
-        log: Arc<Log>,
-        syncer: Arc<Syncer>,
+        storage: Arc<Storage>,
+        config: Arc<LogConfig>,
         image: &PartitionImage,
-    ) -> Result<Arc<Partition>, LogError> {
-        log.begin_epoch(image.leader_epoch)?;
-        let recovered = log.sync()?;
-        let partition = Arc::new(Partition {
+    ) -> Arc<Partition> {
+        let resting = storage.dir.resting(id.topic_id.0, id.index);
+        let (start, end) =
+            resting.map_or((Offset::ZERO, Offset::ZERO), |log| (log.log_start, log.log_end));
+        let partition = Partition {
             id,
-            node,
-            log,
-            syncer,
+            storage,
+            config: ArcSwap::new(config),
+            log: ArcSwapOption::empty(),
+            opening: Mutex::default(),
             leader_epoch: AtomicI32::new(image.leader_epoch.0),
-            high_watermark: AtomicI64::new(recovered.0),
-            in_sync: Mutex::new(InSync::new(&image.isr, recovered)),
+            known: AtomicBool::new(false),
+            log_start: AtomicI64::new(start.0),
+            high_watermark: AtomicI64::new(end.0),
+            in_sync: Mutex::new(InSync::new(&image.isr, end)),
             waiters: Waiters::default(),
-        });
-        partition.waiters.reached(recovered);
-        let listener: Weak<dyn DurableListener> = Arc::downgrade(&partition) as Weak<_>;
-        partition.log.set_listener(listener);
-        Ok(partition)
+        };
+        partition.waiters.reached(end);
+        Arc::new(partition)
     }
 
     /// Takes over what the metadata says anew: epoch and in-sync set.
     pub fn update(&self, image: &PartitionImage) -> Result<(), LogError> {
+        let _nobody_opens = self.opening.lock();
         if image.leader_epoch.0 > self.leader_epoch.load(Ordering::Acquire) {
-            self.log.begin_epoch(image.leader_epoch)?;
             self.leader_epoch.store(image.leader_epoch.0, Ordering::Release);
+            match self.open_log().map_or(Ok(()), |log| log.begin_epoch(image.leader_epoch)) {
+                // It begins the epoch when it is opened again.
+                Ok(()) | Err(LogError::Closed) => {}
+                Err(error) => return Err(error),
+            }
         }
         let moved = self.in_sync.lock().set_replicas(&image.isr);
         self.moved(moved);
@@ -108,7 +150,7 @@ impl Partition {
     /// Appends batches as the leader. They are acknowledged when the high watermark reaches
     /// [`Appended::acknowledged_at`].
     pub fn append(
-        &self,
+        self: &Arc<Partition>,
         batches: &[u8],
         origin: Origin,
         replicas_min: usize,
@@ -117,23 +159,131 @@ impl Partition {
         if in_sync < replicas_min {
             return Err(AppendRefusal::NotEnoughReplicas { in_sync, needed: replicas_min });
         }
-        let info = self.log.append_as_leader(batches, self.leader_epoch(), origin)?;
-        match self.log.config().durability {
+        let append = || {
+            let log = self.log().map_err(AppendError::Storage)?;
+            let info = log.append_as_leader(batches, self.leader_epoch(), origin)?;
+            Ok((log, info))
+        };
+        let (log, info) = match append() {
+            // It came to rest just now.
+            Err(AppendError::Storage(LogError::Closed)) => append()?,
+            appended => appended?,
+        };
+        match log.config().durability {
             Durability::Relaxed => self.reached(info.last.next()),
             // A sync that somebody else asked for, such as a checkpoint, may have taken it along;
             // that one tells nobody.
-            Durability::Fsync if self.log.durable_end() > info.last => {
-                self.reached(self.log.durable_end());
-            }
-            Durability::Fsync => self.syncer.request(&self.log),
+            Durability::Fsync if log.durable_end() > info.last => self.reached(log.durable_end()),
+            Durability::Fsync => self.storage.syncer.request(&log),
         }
         Ok(Appended { acknowledged_at: info.last.next(), info })
     }
 
-    /// The log beneath.
+    /// The log beneath, opened where it is not. A log that was damaged stays closed.
+    pub fn log(self: &Arc<Partition>) -> Result<Arc<Log>, LogError> {
+        if let Some(log) = self.open_log() {
+            log.touch();
+            return Ok(log);
+        }
+        let mut door = self.opening.lock();
+        match &*door {
+            Door::Open => {}
+            Door::Failed(error) => return Err((**error).clone()),
+            Door::Closed => return Err(LogError::Closed),
+        }
+        if let Some(log) = self.open_log() {
+            return Ok(log);
+        }
+        let opened = self.open();
+        if let Err(error) = &opened {
+            tracing::error!(
+                topic = %self.id.topic, partition = self.id.index, %error,
+                "the partition is offline: its log cannot be opened"
+            );
+            if !matches!(error, LogError::Io { .. }) {
+                *door = Door::Failed(Box::new(error.clone()));
+            }
+        }
+        opened
+    }
+
+    fn open(self: &Arc<Partition>) -> Result<Arc<Log>, LogError> {
+        let PartitionId { topic_id, topic, index } = &self.id;
+        let config = self.config.load_full();
+        let log = self.storage.dir.open_log(topic, *index, topic_id.0, config)?;
+        log.begin_epoch(self.leader_epoch())?;
+        let end = log.sync()?;
+        let listener: Weak<dyn DurableListener> = Arc::downgrade(self) as Weak<_>;
+        log.set_listener(listener);
+        self.log.store(Some(log.clone()));
+        // Settings may have changed since they were read above.
+        log.set_config(self.config.load_full());
+        self.reached(end);
+        self.known.store(true, Ordering::Release);
+        Ok(log)
+    }
+
+    /// The log, if it is open; this does not keep it from coming to rest.
     #[must_use]
-    pub fn log(&self) -> &Arc<Log> {
-        &self.log
+    pub fn open_log(&self) -> Option<Arc<Log>> {
+        self.log.load_full().filter(|log| !log.is_closed())
+    }
+
+    /// Where the log begins and where its acknowledged records end, if that is known while it is not
+    /// open.
+    #[must_use]
+    pub fn at_rest(&self) -> Option<(Offset, Offset)> {
+        if self.log.load().is_some() {
+            return None;
+        }
+        if !self.known.load(Ordering::Acquire) {
+            let PartitionId { topic_id, topic, index } = &self.id;
+            if !self.storage.dir.is_unused(topic, topic_id.0, *index) {
+                return None;
+            }
+            self.known.store(true, Ordering::Release);
+        }
+        Some((self.log_start(), self.high_watermark()))
+    }
+
+    /// Bytes of all its segments.
+    pub fn size_bytes(self: &Arc<Partition>) -> Result<u64, LogError> {
+        let (topic_id, index) = (self.id.topic_id.0, self.id.index);
+        if let Some(log) = self.open_log() {
+            Ok(log.size_bytes())
+        } else if let Some(resting) = self.storage.dir.resting(topic_id, index) {
+            Ok(resting.bytes)
+        } else if self.storage.dir.is_unrecovered(topic_id, index) {
+            Ok(self.log()?.size_bytes())
+        } else {
+            Ok(0)
+        }
+    }
+
+    /// Changes the settings of the log.
+    pub fn set_config(&self, config: Arc<LogConfig>) {
+        self.config.store(config.clone());
+        if let Some(log) = self.open_log() {
+            log.set_config(config);
+        }
+    }
+
+    /// The settings of the log.
+    #[must_use]
+    pub fn config(&self) -> Arc<LogConfig> {
+        self.config.load_full()
+    }
+
+    /// The partition is deleted: its log is not opened any more, and nobody waits for it.
+    pub fn retire(&self) {
+        *self.opening.lock() = Door::Closed;
+        self.waiters.give_up();
+    }
+
+    /// The failure since which nothing is written, if there was one.
+    #[must_use]
+    pub fn fenced(&self) -> Option<&LogError> {
+        self.storage.dir.fenced()
     }
 
     /// Which partition this is.
@@ -146,6 +296,15 @@ impl Partition {
     #[must_use]
     pub fn leader_epoch(&self) -> LeaderEpoch {
         LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// The first offset there is.
+    #[must_use]
+    pub fn log_start(&self) -> Offset {
+        match &*self.log.load() {
+            Some(log) => log.log_start(),
+            None => Offset(self.log_start.load(Ordering::Acquire)),
+        }
     }
 
     /// Everything below is acknowledged and may be read.
@@ -167,7 +326,7 @@ impl Partition {
     }
 
     fn reached(&self, end: Offset) {
-        let moved = self.in_sync.lock().reached(self.node, end);
+        let moved = self.in_sync.lock().reached(self.storage.node, end);
         self.moved(moved);
     }
 
@@ -192,5 +351,14 @@ impl DurableListener for Partition {
             "the log is fenced: a write or sync failed"
         );
         self.waiters.give_up();
+    }
+
+    fn rested(&self, log: &Log) {
+        self.reached(log.durable_end());
+        self.log_start.store(log.log_start().0, Ordering::Release);
+        let current = self.log.load();
+        if current.as_deref().is_some_and(|current| std::ptr::eq(current, log)) {
+            self.log.compare_and_swap(&*current, None);
+        }
     }
 }

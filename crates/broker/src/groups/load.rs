@@ -1,7 +1,9 @@
 //! Replays a partition of the offsets topic into a machine.
 
+use std::sync::Arc;
+
 use coordinators::{GroupConfig, GroupShard};
-use records::batches;
+use records::{Offset, batches};
 use replication::Partition;
 
 /// Bytes read at a time.
@@ -10,9 +12,12 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// Group records are small; a batch that unpacks to more than this is damaged.
 const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The machine that the log's records make.
-pub(super) fn replay(partition: &Partition, config: GroupConfig) -> Result<GroupShard, String> {
-    let log = partition.log();
+/// The machine that the log's records make, and the end of the log.
+pub(super) fn replay(
+    partition: &Arc<Partition>,
+    config: GroupConfig,
+) -> Result<(GroupShard, Offset), String> {
+    let log = partition.log().map_err(|error| error.to_string())?;
     let mut machine = GroupShard::new(config);
     let mut at = log.log_start();
     let end = log.log_end();
@@ -40,5 +45,5 @@ pub(super) fn replay(partition: &Partition, config: GroupConfig) -> Result<Group
             }
         }
     }
-    Ok(machine)
+    Ok((machine, end))
 }

@@ -93,6 +93,8 @@ struct Faults {
     stop_at: Option<u64>,
     space: Option<u64>,
     read_bytes_max: Option<usize>,
+    /// How many files may be held open.
+    handles: Option<usize>,
 }
 
 /// Counts down to a fault; true when it is due.
@@ -225,6 +227,11 @@ impl SimDisk {
     pub fn stall_syncs(&self, on: bool) {
         *self.stall.on.lock() = on;
         self.stall.changed.notify_all();
+    }
+
+    /// Few files may be held open for long.
+    pub fn limit_handles(&self, most: usize) {
+        self.state.lock().faults.handles = Some(most);
     }
 
     /// Leaves room for `bytes` more; what goes beyond fails as a full disk does.
@@ -507,6 +514,10 @@ impl Disk for SimDisk {
         let state = self.state.lock();
         let total = state.faults.space.unwrap_or(SPACE_BYTES);
         Ok(Space { total, available: total.saturating_sub(state.used()) })
+    }
+
+    fn handles_max(&self) -> usize {
+        self.state.lock().faults.handles.unwrap_or(usize::MAX)
     }
 }
 

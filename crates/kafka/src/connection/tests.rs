@@ -76,7 +76,7 @@ impl Node {
     /// The records of `t` on the log, acknowledged or not.
     fn log_end(&self) -> i64 {
         let topic = self.broker.topic(TopicRef::Name("t")).unwrap();
-        topic.partition(0).unwrap().log().log_end().0
+        topic.partition(0).unwrap().log().unwrap().log_end().0
     }
 
     fn held(&self) -> i64 {

@@ -66,7 +66,9 @@ fn show(topic: &Topic, is_asked: impl Fn(i32) -> bool) -> Option<DescribeLogDirs
         .iter()
         .map(|partition| DescribeLogDirsPartition {
             partition_index: partition.id().index,
-            partition_size: i64::try_from(partition.log().size_bytes()).unwrap_or(i64::MAX),
+            partition_size: partition
+                .size_bytes()
+                .map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             ..DescribeLogDirsPartition::default()
         })
         .collect();

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use broker::error::PartitionError;
 use broker::{ProducerEntry, TopicRef};
 use wire::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
@@ -23,6 +24,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: DescribeProducer
         let topic = shared.broker.topic(TopicRef::Name(&asked.name));
         let partitions = asked.partition_indexes.iter().map(|number| {
             let found = topic.as_ref().map_err(|error| *error).and_then(|t| t.partition(*number));
+            let found = found.and_then(|p| p.log().map_err(|_| PartitionError::Offline));
             let outcome = found.as_ref().map(|_| ()).map_err(Fault::of);
             let (_, error_message) = Fault::fields(outcome);
             PartitionResponse {
@@ -31,7 +33,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: DescribeProducer
                 error_message,
                 active_producers: found.map_or_else(
                     |_| Vec::new(),
-                    |partition| partition.log().active_producers().iter().map(show).collect(),
+                    |log| log.active_producers().iter().map(show).collect(),
                 ),
             }
         });

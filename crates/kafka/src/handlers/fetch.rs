@@ -246,7 +246,7 @@ fn refused(wanted: &Wanted, log: Option<&Partition>, error: ErrorCode) -> Partit
         error_code: error.number(),
         high_watermark: log.map_or(-1, |log| log.high_watermark().0),
         last_stable_offset: -1,
-        log_start_offset: log.map_or(-1, |log| log.log().log_start().0),
+        log_start_offset: log.map_or(-1, |log| log.log_start().0),
         records: Some(Records::empty()),
         ..PartitionData::default()
     }

@@ -58,5 +58,6 @@ fn look_up(
     let partition = topic.partition(asked.partition)?;
     let epoch = |number: i32| (number >= 0).then_some(LeaderEpoch(number));
     check_epoch(&partition, epoch(asked.current_leader_epoch))?;
-    Ok(epoch(asked.leader_epoch).and_then(|epoch| partition.log().end_of_epoch(epoch)))
+    let log = partition.log().map_err(|_| PartitionError::Offline)?;
+    Ok(epoch(asked.leader_epoch).and_then(|epoch| log.end_of_epoch(epoch)))
 }

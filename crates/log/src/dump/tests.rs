@@ -58,7 +58,12 @@ fn every_kind_of_file_is_shown() {
     let producers = dump(&sim, "t-0/00000000000000000006.snapshot");
     assert!(producers[0].ends_with("batches: 1-1@1 2-2@2 3-3@3 4-4@4 5-5@5"), "{producers:?}");
     assert_eq!(dump(&sim, "t-0/leader-epoch-checkpoint"), ["epoch: 3 startOffset: 0"]);
-    assert_eq!(dump(&sim, "recovery-point-offset-checkpoint"), ["topic: t partition: 0 offset: 6"]);
+    let known = dump(&sim, "catalogue");
+    assert_eq!(known[0], "journal: from entry 1 on");
+    assert_eq!(
+        known[1].split_once(" logStart").unwrap().1,
+        ": 0 recoveryPoint: 6 durableEnd: 6 at rest, segment: 5 size: 73 of 438"
+    );
     assert_eq!(dump(&sim, "t-0/partition.metadata")[0], "version: 0");
     assert!(open(&*sim.disk, Path::new("/d/.lock")).is_err());
 }
@@ -79,7 +84,7 @@ fn damage_is_shown_with_its_place() {
         ("t-0/00000000000000000000.index", 10),
         ("t-0/00000000000000000006.snapshot", 20),
         ("t-0/leader-epoch-checkpoint", 3),
-        ("recovery-point-offset-checkpoint", 7),
+        ("catalogue", 30),
     ] {
         assert!(sim.disk.flip_bit(&Path::new("/d").join(file), byte, 7), "{file}");
         let path = Path::new("/d").join(file);

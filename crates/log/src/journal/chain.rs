@@ -3,15 +3,18 @@
 //! An entry is written when the one before it is durable. So the chain ends at the first that is not
 //! whole, unless a later one is: then the first is damage and not the end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::records::Offset;
 use env::disk::OpenMode;
 use env::{Disk, File};
 use uuid::Uuid;
 
-use super::entry::{ALIGNMENT, HEADER_LEN, Header, records};
+use super::entry::{ALIGNMENT, HEADER_LEN, Header, Record, records};
 use super::ring;
+use crate::catalogue::Key;
 use crate::error::LogError;
 
 /// Entries that were durable and are not what was written.
@@ -25,6 +28,9 @@ pub(crate) struct JournalDamage {
     pub entries: (u64, u64),
 }
 
+/// Where a record is: the number of its entry, and its own within that.
+pub(super) type Place = (u64, usize);
+
 /// A whole entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
@@ -34,14 +40,15 @@ pub(super) struct Found {
     pub position: u64,
 }
 
-/// All entries from a number on, and what lies before them in the first file: definitions hold for the
-/// rest of a file.
+/// All entries from a number on. They can be read without those before them.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     files: Vec<JournalFile>,
     pub entries: Vec<Found>,
+    /// Where they say of a partition that something is to be forgotten.
+    pub forgotten: BTreeMap<Key, Vec<(Place, Offset)>>,
     /// The first entry that is needed.
-    pub start: u64,
+    start: u64,
     pub damage: Vec<JournalDamage>,
     /// The number of the entry to be written next.
     pub next: u64,
@@ -56,8 +63,8 @@ struct JournalFile {
 }
 
 impl JournalFile {
-    /// The entry at a position, if there is a whole one that is `wanted`.
-    fn entry(
+    /// The header of an entry at a position, if it fits there and is `wanted`.
+    fn header(
         &self,
         position: u64,
         directory: Uuid,
@@ -70,14 +77,20 @@ impl JournalFile {
         let mut head = [0; HEADER_LEN];
         self.file.read_exact_at(&mut head, position).map_err(failed)?;
         let Some(header) = Header::parse(&head) else { return Ok(None) };
-        if header.directory != directory
-            || position + u64::from(header.len) > self.len
-            || !wanted(&header)
-        {
-            return Ok(None);
-        }
-        let whole = header.is_whole(&self.load(&header, position)?);
-        Ok(whole.then_some(header))
+        let fits = header.directory == directory && position + u64::from(header.len) <= self.len;
+        Ok((fits && wanted(&header)).then_some(header))
+    }
+
+    /// The entry at a position, if there is a whole one that is `wanted`, with its bytes.
+    fn entry(
+        &self,
+        position: u64,
+        directory: Uuid,
+        wanted: impl FnOnce(&Header) -> bool,
+    ) -> Result<Option<(Header, Vec<u8>)>, LogError> {
+        let Some(header) = self.header(position, directory, wanted)? else { return Ok(None) };
+        let bytes = self.load(&header, position)?;
+        Ok(header.is_whole(&bytes).then_some((header, bytes)))
     }
 
     fn load(&self, header: &Header, position: u64) -> Result<Vec<u8>, LogError> {
@@ -90,13 +103,12 @@ impl JournalFile {
 }
 
 impl Chain {
-    /// Reads the journal in `folder` from the file on that holds the entry `start`; without one, from
-    /// its oldest file on.
+    /// Reads the journal in `folder` from the entry `start` on.
     pub fn read(
         disk: &dyn Disk,
         folder: &Path,
         directory: Uuid,
-        start: Option<u64>,
+        start: u64,
     ) -> Result<Chain, LogError> {
         let mut files = Vec::new();
         for path in ring::paths(disk, folder)? {
@@ -105,13 +117,12 @@ impl Chain {
             let len = file.len().map_err(failed)?;
             let first = Header { sequence: 0, life: 0, len: 0, directory };
             let mut file = JournalFile { path: path.clone(), file, len, first };
-            if let Some(first) = file.entry(0, directory, |_| true)? {
+            if let Some(first) = first_header(&file, directory)? {
                 file.first = first;
                 files.push(file);
             }
         }
         files.sort_by_key(|file| file.first.sequence);
-        let start = start.unwrap_or(0);
         let skip = files.partition_point(|file| file.first.sequence <= start).saturating_sub(1);
         files.drain(..skip);
         let mut chain = Chain { files, start, next: start.max(1), ..Chain::default() };
@@ -139,9 +150,20 @@ impl Chain {
             let mut next = first;
             let mut life = file.first.life;
             while position < file.len {
-                match file.entry(position, directory, |header| header.sequence == next)? {
-                    Some(header) => {
-                        self.entries.push(Found { header, file: number, position });
+                // Of what is not needed any more it is enough to see that it leads on.
+                let found = if next < self.start {
+                    let header = file.header(position, directory, |head| head.sequence == next)?;
+                    header.map(|header| (header, None))
+                } else {
+                    let entry = file.entry(position, directory, |head| head.sequence == next)?;
+                    entry.map(|(header, bytes)| (header, Some(bytes)))
+                };
+                match found {
+                    Some((header, bytes)) => {
+                        if let Some(bytes) = bytes {
+                            see_forgotten(&mut self.forgotten, next, &bytes);
+                            self.entries.push(Found { header, file: number, position });
+                        }
                         position += header.footprint();
                         next += 1;
                         life = header.life;
@@ -166,20 +188,37 @@ impl Chain {
         Ok(())
     }
 
-    /// The body of an entry.
-    pub fn body(&self, found: &Found) -> Result<Vec<u8>, LogError> {
-        let Some(file) = self.files.get(found.file) else { return Ok(Vec::new()) };
-        let mut bytes = file.load(&found.header, found.position)?;
-        if !found.header.is_whole(&bytes) {
-            return Err(LogError::Damaged {
-                path: file.path.clone(),
-                position: found.position,
-                offset: records::Offset::ZERO,
-                what: "the entry was whole a moment ago".to_owned(),
-            });
+    /// The bytes of an entry, header and body; it was seen whole before.
+    pub fn load(&self, found: &Found) -> Result<Vec<u8>, LogError> {
+        match self.files.get(found.file) {
+            Some(file) => file.load(&found.header, found.position),
+            None => Ok(Vec::new()),
         }
-        bytes.drain(..HEADER_LEN);
-        Ok(bytes)
+    }
+}
+
+/// The header of the first entry of a file. Where it is damaged, a made-up one before the first entry
+/// that is whole.
+fn first_header(file: &JournalFile, directory: Uuid) -> Result<Option<Header>, LogError> {
+    let mut position = 0;
+    while position < file.len {
+        if let Some((header, _)) = file.entry(position, directory, |_| true)? {
+            let missing = u64::from(position > 0);
+            return Ok(Some(Header {
+                sequence: header.sequence.saturating_sub(missing),
+                ..header
+            }));
+        }
+        position += ALIGNMENT;
+    }
+    Ok(None)
+}
+
+fn see_forgotten(forgotten: &mut BTreeMap<Key, Vec<(Place, Offset)>>, sequence: u64, entry: &[u8]) {
+    for (at, record) in records(entry.get(HEADER_LEN..).unwrap_or_default()).enumerate() {
+        if let Some(Record::Forget { topic_id, partition, below }) = record {
+            forgotten.entry((topic_id, partition)).or_default().push(((sequence, at), below));
+        }
     }
 }
 
@@ -197,8 +236,7 @@ pub(crate) fn describe(
     let (mut position, mut next, mut life) = (0, first.sequence, first.life);
     while position < len {
         let found = file.entry(position, first.directory, |header| header.sequence == next)?;
-        if let Some(header) = found {
-            let bytes = file.load(&header, position)?;
+        if let Some((header, bytes)) = found {
             let body = bytes.get(HEADER_LEN..).unwrap_or_default();
             let all = records(body).map(|record| match record {
                 Some(record) => record.to_string(),
@@ -235,7 +273,7 @@ fn later(
     let mut at = position + ALIGNMENT;
     while at < file.len {
         let wanted = |header: &Header| header.sequence > expected && header.life == life;
-        if let Some(header) = file.entry(at, directory, wanted)? {
+        if let Some((header, _)) = file.entry(at, directory, wanted)? {
             return Ok(Some((at, header)));
         }
         at += ALIGNMENT;

@@ -9,6 +9,7 @@ use std::io::IoSlice;
 use records::Offset;
 use uuid::Uuid;
 
+use crate::catalogue::Marks;
 use crate::names;
 
 /// "WJ" and the version of the format.
@@ -30,6 +31,7 @@ const COVERED_FROM: usize = 8;
 const DEFINE: u8 = 1;
 const WRITE: u8 = 2;
 const FORGET: u8 = 3;
+const MARKS: u8 = 4;
 
 /// Bytes of a write record before the batches.
 pub(super) const WRITE_LEN: usize = 1 + 4 + 8 + 4 + 4;
@@ -57,6 +59,9 @@ pub(super) enum Record<'a> {
     /// What was said before of the partition's segments with lower base offsets is not needed, and must
     /// not be written again: they are gone, or synced and may hold something else from now on.
     Forget { topic_id: Uuid, partition: i32, below: Offset },
+    /// Where a partition begins and how far it is durable, from here on: its records were deleted, or
+    /// it was cut.
+    Marks { log: u32, marks: Marks },
 }
 
 impl Record<'_> {
@@ -80,6 +85,13 @@ impl Record<'_> {
                 body.extend(topic_id.as_bytes());
                 body.extend(partition.to_be_bytes());
                 body.extend(below.0.to_be_bytes());
+            }
+            Record::Marks { log, marks } => {
+                body.push(MARKS);
+                body.extend(log.to_be_bytes());
+                for offset in [marks.log_start, marks.recovery_point, marks.durable_end] {
+                    body.extend(offset.0.to_be_bytes());
+                }
             }
         }
     }
@@ -112,6 +124,13 @@ impl fmt::Display for Record<'_> {
                 "forget topicId: {} partition: {partition} below: {below}",
                 names::id_text(*topic_id)
             ),
+            Record::Marks { log, marks: Marks { log_start, recovery_point, durable_end } } => {
+                write!(
+                    f,
+                    "marks log: {log} logStart: {log_start} recoveryPoint: {recovery_point} \
+                 durableEnd: {durable_end}"
+                )
+            }
         }
     }
 }
@@ -248,6 +267,12 @@ impl<'a> Cursor<'a> {
                 let (topic_id, partition) = (self.id()?, self.i32()?);
                 Record::Forget { topic_id, partition, below: self.offset()? }
             }
+            MARKS => {
+                let log = self.u32()?;
+                let (log_start, recovery_point) = (self.offset()?, self.offset()?);
+                let durable_end = self.offset()?;
+                Record::Marks { log, marks: Marks { log_start, recovery_point, durable_end } }
+            }
             _ => return None,
         })
     }
@@ -280,6 +305,14 @@ mod tests {
             Record::Define { log: 3, topic_id, partition: 12, topic: "größe" },
             Record::Write { log: 3, base: Offset(40), position: 99, batches: b"batches" },
             Record::Forget { topic_id, partition: 12, below: Offset::MAX },
+            Record::Marks {
+                log: 3,
+                marks: Marks {
+                    log_start: Offset(1),
+                    recovery_point: Offset(2),
+                    durable_end: Offset(3),
+                },
+            },
         ];
         let mut body = Vec::new();
         all.iter().for_each(|record| record.put(&mut body));

@@ -13,12 +13,11 @@ use std::sync::Arc;
 use env::disk::OpenMode;
 use env::{Disk, File};
 use records::{BatchHeader, Offset};
-use uuid::Uuid;
 
 use super::JournalDamage;
-use super::chain::Chain;
-use super::entry::{Record, records};
-use crate::checkpoint::Key;
+use super::chain::{Chain, Place};
+use super::entry::{HEADER_LEN, Record, records};
+use crate::catalogue::{Catalogue, Key, Listed, Marks};
 use crate::error::LogError;
 use crate::files;
 use crate::names;
@@ -27,14 +26,17 @@ use crate::recovery::{metadata_text, parse_metadata};
 /// More files than this are not synced one by one.
 const SYNCED_ONE_BY_ONE: usize = 64;
 
+/// More files than this are not held open at once.
+const OPEN_MAX: usize = 4096;
+
 /// `partition.metadata` is read up to this size.
 const METADATA_MAX: u64 = 1024;
 
 /// What came out of the journal.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
-    /// How far each partition is durable, of those that the journal knows.
-    pub(crate) ends: BTreeMap<Key, Durable>,
+    /// Partitions that something was written of.
+    pub partitions: BTreeSet<Key>,
     /// Entries that were read.
     pub entries: usize,
     /// Bytes written again.
@@ -43,21 +45,34 @@ pub(crate) struct Replayed {
     pub damage: Vec<JournalDamage>,
 }
 
-/// How far a partition is durable.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Durable {
-    pub topic_id: Uuid,
-    pub end: Offset,
-}
-
 /// A partition that the journal names.
 #[derive(Clone, Debug)]
 struct Named {
     key: Key,
-    topic_id: Uuid,
+    topic: String,
     folder: PathBuf,
-    /// The folder belongs to another topic: nothing is written there.
-    foreign: bool,
+    state: Folder,
+    /// The segment written last.
+    segment: Option<Target>,
+}
+
+/// A segment that is written to.
+#[derive(Clone, Debug)]
+struct Target {
+    base: Offset,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    len: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Folder {
+    /// Nobody has looked yet.
+    Unknown,
+    /// It is there and is the topic's.
+    Ready,
+    /// It belongs to another topic: nothing is written there.
+    Foreign,
 }
 
 impl Replayed {
@@ -74,50 +89,43 @@ impl Replayed {
         if self.entries > 0 {
             tracing::info!(
                 folder = %dir.display(), entries = self.entries, bytes = self.bytes,
-                partitions = self.ends.len(), "journal written into the segments again"
+                partitions = self.partitions.len(), "journal written into the segments again"
             );
         }
     }
 }
 
-/// Where a record is in the journal.
-type Place = (u64, usize);
-
-pub(super) fn replay(disk: &dyn Disk, dir: &Path, chain: &Chain) -> Result<Replayed, LogError> {
+/// Does all again that the chain says, and enters what follows from it into the catalogue.
+pub(super) fn replay(
+    disk: &dyn Disk,
+    dir: &Path,
+    chain: &Chain,
+    catalogue: &mut Catalogue,
+) -> Result<Replayed, LogError> {
     let mut replay = Replay {
         disk,
         dir,
-        forgotten: BTreeMap::new(),
+        chain,
+        catalogue,
         named: BTreeMap::new(),
-        file: None,
+        open: 0,
         touched: BTreeSet::new(),
         folders: BTreeSet::new(),
         done: Replayed { damage: chain.damage.clone(), ..Replayed::default() },
     };
-    for found in &chain.entries {
-        let body = chain.body(found)?;
-        for (at, record) in records(&body).enumerate() {
-            if let Some(Record::Forget { topic_id, partition, below }) = record {
-                let forgotten = replay.forgotten.entry((topic_id, partition)).or_default();
-                forgotten.push(((found.header.sequence, at), below));
-            }
-        }
-    }
     let mut life = None;
     for found in &chain.entries {
         // Numbers of partitions hold for one file of one process.
         if life.replace((found.file, found.header.life)) != Some((found.file, found.header.life)) {
             replay.named.clear();
+            replay.open = 0;
         }
-        let needed = found.header.sequence >= chain.start;
-        let body = chain.body(found)?;
-        for (at, record) in records(&body).enumerate() {
+        let entry = chain.load(found)?;
+        for (at, record) in records(entry.get(HEADER_LEN..).unwrap_or_default()).enumerate() {
             let Some(record) = record else { break };
-            if needed || matches!(record, Record::Define { .. }) {
-                replay.apply(&record, (found.header.sequence, at))?;
-            }
+            replay.apply(&record, (found.header.sequence, at))?;
         }
-        replay.done.entries += usize::from(needed);
+        replay.done.entries += 1;
     }
     replay.sync()?;
     Ok(replay.done)
@@ -126,11 +134,11 @@ pub(super) fn replay(disk: &dyn Disk, dir: &Path, chain: &Chain) -> Result<Repla
 struct Replay<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
-    /// The places at which a partition was forgotten, and below which base offsets.
-    forgotten: BTreeMap<(Uuid, i32), Vec<(Place, Offset)>>,
+    chain: &'a Chain,
+    catalogue: &'a mut Catalogue,
     named: BTreeMap<u32, Named>,
-    /// The file written last.
-    file: Option<(PathBuf, Arc<dyn File>)>,
+    /// How many of them hold a file open.
+    open: usize,
     touched: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
     done: Replayed,
@@ -140,112 +148,127 @@ impl Replay<'_> {
     fn apply(&mut self, record: &Record<'_>, place: Place) -> Result<(), LogError> {
         match *record {
             Record::Define { log, topic_id, partition, topic } => {
-                let named = self.name(topic, partition, topic_id)?;
-                self.named.insert(log, named);
+                let folder = self.dir.join(names::partition_folder(topic, partition));
+                // A name that leads out of the folder was never written by us.
+                let odd = topic.contains('/') || folder.parent() != Some(self.dir);
+                let state = if odd { Folder::Foreign } else { Folder::Unknown };
+                let (key, topic) = ((topic_id, partition), topic.to_owned());
+                self.named.insert(log, Named { key, topic, folder, state, segment: None });
                 Ok(())
             }
             Record::Write { log, base, position, batches } => {
                 // Without its definition, which was in an entry that is damaged, nobody knows whose.
-                let Some(named) = self.named.get(&log).cloned() else { return Ok(()) };
-                if named.foreign || self.is_forgotten(&named, base, place) {
-                    return Ok(());
+                let Some(mut named) = self.named.remove(&log) else { return Ok(()) };
+                let done = if self.is_forgotten(named.key, base, place) {
+                    Ok(())
+                } else {
+                    self.write(&mut named, base, position, batches)
+                };
+                self.named.insert(log, named);
+                done
+            }
+            Record::Marks { log, marks } => {
+                if let Some(named) = self.named.get(&log) {
+                    let listed = self.catalogue.entry(named.key, &named.topic);
+                    let log_start = listed.marks.log_start.max(marks.log_start);
+                    *listed = Listed { marks: Marks { log_start, ..marks }, rest: None };
                 }
-                self.write(&named, base, position, batches)
+                Ok(())
             }
             Record::Forget { below, .. } if below < Offset::MAX => Ok(()),
             Record::Forget { topic_id, partition, .. } => {
-                let ends = &mut self.done.ends;
-                ends.retain(|key, known| key.1 != partition || known.topic_id != topic_id);
+                // One that was only cut is marked anew right behind this.
+                self.catalogue.remove((topic_id, partition));
                 Ok(())
             }
         }
     }
 
-    fn is_forgotten(&self, named: &Named, base: Offset, place: Place) -> bool {
-        let forgotten = self.forgotten.get(&(named.topic_id, named.key.1));
-        let mut forgotten = forgotten.into_iter().flatten();
+    fn is_forgotten(&self, key: Key, base: Offset, place: Place) -> bool {
+        let mut forgotten = self.chain.forgotten.get(&key).into_iter().flatten();
         forgotten.any(|(at, below)| place < *at && base < *below)
-    }
-
-    fn name(&self, topic: &str, partition: i32, topic_id: Uuid) -> Result<Named, LogError> {
-        let folder = self.dir.join(names::partition_folder(topic, partition));
-        let metadata = folder.join(names::PARTITION_METADATA);
-        let found = self.disk.read(&metadata, METADATA_MAX).ok();
-        let found = found.and_then(|bytes| parse_metadata(&bytes));
-        // A name that leads out of the folder was never written by us.
-        let odd = topic.contains('/') || folder.parent() != Some(self.dir);
-        let foreign = odd || found.is_some_and(|found| found != topic_id);
-        Ok(Named { key: (topic.to_owned(), partition), topic_id, folder, foreign })
     }
 
     fn write(
         &mut self,
-        named: &Named,
+        named: &mut Named,
         base: Offset,
         position: u32,
         batches: &[u8],
     ) -> Result<(), LogError> {
-        self.make_folder(named)?;
-        let path = named.folder.join(names::segment_file(base, names::LOG));
-        let file = self.open(&path)?;
-        let failed = |error| LogError::io(&path, "write", error);
-        if u64::from(position) > file.len().map_err(failed)? {
+        if named.state == Folder::Unknown {
+            named.state = self.make_folder(named)?;
+        }
+        if named.state == Folder::Foreign {
+            return Ok(());
+        }
+        let Some(target) = self.segment(named, base)? else { return Ok(()) };
+        let Target { path, file, len, .. } = target;
+        let end = u64::from(position) + batches.len() as u64;
+        if u64::from(position) > *len {
             // What lies before was synced, or journaled in an entry that is damaged.
             tracing::error!(
                 segment = %path.display(), position,
                 "records that were durable are missing before this position"
             );
         } else {
-            file.write_all_at(&[IoSlice::new(batches)], u64::from(position)).map_err(failed)?;
+            file.write_all_at(&[IoSlice::new(batches)], u64::from(position))
+                .map_err(|error| LogError::io(path, "write", error))?;
+            *len = end.max(*len);
             self.done.bytes += batches.len() as u64;
         }
         if let Some(end) = end_of(batches) {
-            self.durable(named, end);
+            let listed = self.catalogue.entry(named.key, &named.topic);
+            listed.marks.durable_end = listed.marks.durable_end.max(end);
+            self.done.partitions.insert(named.key);
         }
         Ok(())
     }
 
-    fn make_folder(&mut self, named: &Named) -> Result<(), LogError> {
+    /// The folder of a partition, made where the crash took it, unless another topic has it.
+    fn make_folder(&mut self, named: &Named) -> Result<Folder, LogError> {
         let metadata = named.folder.join(names::PARTITION_METADATA);
-        if self.touched.contains(&metadata) {
-            return Ok(());
-        }
-        self.disk
-            .create_dir_all(&named.folder)
-            .map_err(|error| LogError::io(&named.folder, "create", error))?;
-        let whole = self.disk.read(&metadata, METADATA_MAX).ok();
-        if whole.and_then(|bytes| parse_metadata(&bytes)) != Some(named.topic_id) {
-            files::write(self.disk, &metadata, metadata_text(named.topic_id).as_bytes())?;
+        let found = self.disk.read(&metadata, METADATA_MAX).ok();
+        match found.and_then(|bytes| parse_metadata(&bytes)) {
+            Some(found) if found == named.key.0 => {}
+            Some(_) => return Ok(Folder::Foreign),
+            None => {
+                self.disk
+                    .create_dir_all(&named.folder)
+                    .map_err(|error| LogError::io(&named.folder, "create", error))?;
+                files::write(self.disk, &metadata, metadata_text(named.key.0).as_bytes())?;
+            }
         }
         // Its content and its name may be what the crash could have taken.
         self.touched.insert(metadata);
         self.folders.insert(named.folder.clone());
-        Ok(())
+        Ok(Folder::Ready)
     }
 
-    fn open(&mut self, path: &Path) -> Result<Arc<dyn File>, LogError> {
-        if let Some((known, file)) = &self.file
-            && known == path
-        {
-            return Ok(file.clone());
+    fn segment<'n>(
+        &mut self,
+        named: &'n mut Named,
+        base: Offset,
+    ) -> Result<Option<&'n mut Target>, LogError> {
+        if named.segment.as_ref().is_none_or(|known| known.base != base) {
+            if self.open >= OPEN_MAX {
+                self.named.values_mut().for_each(|named| named.segment = None);
+                self.open = 0;
+            }
+            let path = named.folder.join(names::segment_file(base, names::LOG));
+            let failed = |error| LogError::io(&path, "open", error);
+            let file = self.disk.open(&path, OpenMode::Create).map_err(failed)?;
+            let len = file.len().map_err(failed)?;
+            self.touched.insert(path.clone());
+            self.open += usize::from(named.segment.is_none());
+            named.segment = Some(Target { base, path, file, len });
         }
-        let file = self
-            .disk
-            .open(path, OpenMode::Create)
-            .map_err(|error| LogError::io(path, "open", error))?;
-        self.touched.insert(path.to_owned());
-        self.file = Some((path.to_owned(), file.clone()));
-        Ok(file)
-    }
-
-    fn durable(&mut self, named: &Named, end: Offset) {
-        let durable = Durable { topic_id: named.topic_id, end };
-        self.done.ends.insert(named.key.clone(), durable);
+        Ok(named.segment.as_mut())
     }
 
     /// Makes all of it durable.
     fn sync(&mut self) -> Result<(), LogError> {
-        self.file = None;
+        self.named.clear();
         if self.touched.len() > SYNCED_ONE_BY_ONE {
             return self
                 .disk

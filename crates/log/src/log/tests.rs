@@ -211,10 +211,20 @@ mod faults {
         let other = Uuid::from_u128(1);
         let error = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap_err();
         assert!(matches!(error, LogError::TopicIdMismatch { .. }), "{error}");
+        bench.append(&["kept"]);
         bench.dir.close().unwrap();
-        let error = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap_err();
-        assert!(matches!(error, LogError::TopicIdMismatch { .. }), "{error}");
+        let log = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap();
+        assert_eq!(log.log_end(), Offset(0));
+        let folders = bench.sim.env().disk.read_dir(Path::new("/data")).unwrap();
+        let aside = folders.iter().find(|folder| folder.name.ends_with("-stray")).unwrap();
+        let segment = Path::new("/data").join(&aside.name).join("00000000000000000000.log");
+        assert!(sim_len(&bench.sim, &segment) > 0, "what was moved aside is gone");
     }
+}
+
+fn sim_len(sim: &env::sim::Sim, path: &Path) -> u64 {
+    let disk: &dyn env::Disk = &*sim.disk;
+    disk.open(path, env::disk::OpenMode::Read).unwrap().len().unwrap()
 }
 
 mod rolling {

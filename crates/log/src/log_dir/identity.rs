@@ -7,12 +7,15 @@ use env::Disk;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{CHECKPOINT_MAX, LOCK, META};
+use super::{LOCK, META};
 use crate::error::LogError;
 use crate::names;
 
 /// The line that tells our folder from Kafka's.
 const OUR_LINE: &str = "walser.version=1";
+
+/// `meta.properties` is read up to this size.
+const META_MAX: u64 = 1 << 20;
 
 /// Why a folder cannot be used.
 #[derive(Debug, Error)]
@@ -116,7 +119,7 @@ pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, Log
     if entries.iter().any(|entry| entry.name == META) {
         let meta = path.join(META);
         let bytes =
-            disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
+            disk.read(&meta, META_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
         let text = String::from_utf8_lossy(&bytes);
         if text.lines().any(|line| line.trim() == OUR_LINE) {
             return Ok(Some(()));
@@ -153,8 +156,7 @@ pub(super) fn read_identity(
     cluster_id: Option<&str>,
 ) -> Result<Identity, LogDirError> {
     let meta = path.join(META);
-    let bytes =
-        disk.read(&meta, CHECKPOINT_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
+    let bytes = disk.read(&meta, META_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let value = |key: &str| {
         let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));

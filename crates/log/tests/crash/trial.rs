@@ -39,6 +39,7 @@ pub struct Work {
     pub advances: u64,
     pub restarts: u64,
     pub recreations: u64,
+    pub rests: u64,
     pub crashes: u64,
     pub cuts: u64,
 }
@@ -54,6 +55,7 @@ impl Work {
         self.advances += other.advances;
         self.restarts += other.restarts;
         self.recreations += other.recreations;
+        self.rests += other.rests;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
     }
@@ -69,6 +71,7 @@ impl Work {
             ("advances", self.advances),
             ("restarts", self.restarts),
             ("recreations", self.recreations),
+            ("rests", self.rests),
             ("crashes", self.crashes),
             ("cuts", self.cuts),
         ];
@@ -245,6 +248,23 @@ impl Trial {
                 18 if self.dice(6) == 0 => {
                     log = self.recreate(&dir, &log)?;
                 }
+                19 if self.dice(3) == 0 => {
+                    self.note(|| "rest".to_owned());
+                    dir.rest_unused();
+                    dir.rest_unused();
+                    if self.sim.disk.stopped() {
+                        return Err(Stop::Machine);
+                    }
+                    // Not while files of it wait for their deletion.
+                    let rested = log.is_closed();
+                    let opened = dir.open_log("t", 0, Uuid::from_u128(self.topic), self.config());
+                    log = self.ok(opened)?;
+                    if rested {
+                        self.model.acknowledged = log.log_end();
+                        self.work.rests += 1;
+                    }
+                    check::matches(&log, &self.model, usize::MAX).map_err(Stop::Wrong)?;
+                }
                 _ => self.look(&log)?,
             }
             if log.segment_count() > before {
@@ -269,9 +289,7 @@ impl Trial {
         let half_cut = self.cutting.take().is_some();
         self.sim.disk.crash(loss);
         if self.mutant == Mutant::TrustUnclean && self.env.disk.exists(Path::new(FOLDER)) {
-            let mark = Path::new(FOLDER).join(".kafka_cleanshutdown");
-            let file = self.env.disk.open(&mark, OpenMode::Create);
-            file.map_err(|error| error.to_string())?;
+            self.claim_rest().map_err(|error| error.to_string())?;
         }
         if self.mutant == Mutant::ReuseJournal {
             self.reuse_journal().map_err(|error| error.to_string())?;
@@ -308,6 +326,24 @@ impl Trial {
         drop((_dir, log));
         self.sim.disk.crash(CrashLoss::Nothing);
         Ok(())
+    }
+
+    /// Has the catalogue say that the log was closed with the files that are there.
+    fn claim_rest(&self) -> std::io::Result<()> {
+        let path = Path::new(FOLDER).join("catalogue");
+        let folder = Path::new(FOLDER).join("t-0");
+        let last = self.env.disk.read_dir(&folder).unwrap_or_default().into_iter();
+        let Some(last) = last.map(|entry| entry.name).rfind(|name| name.ends_with(".log")) else {
+            return Ok(());
+        };
+        let base = Offset(last.trim_end_matches(".log").parse().unwrap());
+        let size = self.env.disk.open(&folder.join(&last), OpenMode::Read)?.len()?;
+        let size = u32::try_from(size).unwrap();
+        let Ok(known) = self.env.disk.read(&path, u64::MAX) else { return Ok(()) };
+        match log::reread::catalogue_at_rest(&known, base, base, size) {
+            Some(claimed) => self.env.disk.replace(&path, &claimed),
+            None => Ok(()),
+        }
     }
 
     fn reuse_journal(&self) -> std::io::Result<()> {

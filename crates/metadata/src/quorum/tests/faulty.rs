@@ -87,4 +87,8 @@ impl env::Disk for Faulty {
     fn space(&self, path: &Path) -> std::io::Result<env::disk::Space> {
         self.disk.space(path)
     }
+
+    fn handles_max(&self) -> usize {
+        self.disk.handles_max()
+    }
 }

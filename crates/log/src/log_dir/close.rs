@@ -1,0 +1,135 @@
+//! Syncing and closing many logs at once: checkpoints, rest, and the end of the process.
+//!
+//! A few logs are synced one by one. Of many, everything is written out first, and then the whole file
+//! system is synced once: a sync each would take the time of all of them. The locks that keep others
+//! from syncing these logs are held meanwhile; appends go on.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use super::{LogDir, Logs};
+use crate::catalogue::Key;
+use crate::error::LogError;
+use crate::log::{Log, WrittenOut};
+
+/// More logs than this are synced by one sync of the file system.
+const SYNCED_ONE_BY_ONE: usize = 32;
+
+impl LogDir {
+    /// Syncs every log and writes down how far each is durable, so that recovery need not look at
+    /// what lies before. A log that cannot be synced keeps its old mark; the first such failure is
+    /// returned after all others were done.
+    pub fn checkpoint(&self) -> Result<(), LogError> {
+        let start = self.journal.next_entry();
+        let mut unsynced = self.open_logs();
+        unsynced.retain(|log| log.is_unsynced());
+        let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
+            self.sync_together(&unsynced, |log| log.write_large_index().map(|_| true))
+        } else {
+            let checkpoints = unsynced.iter().map(|log| log.checkpoint());
+            let failures = checkpoints.filter_map(Result::err);
+            failures.filter(|error| !matches!(error, LogError::Closed)).collect::<Vec<_>>().pop()
+        };
+        // The journal is needed further where something could not be synced.
+        self.write_catalogue(failed.is_none().then_some(start))?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Closes the logs that nobody used since this was last called: they rest.
+    pub fn rest_unused(&self) {
+        self.rest(|log| !log.is_in_use(), usize::MAX);
+    }
+
+    /// Closes up to `most` of the logs that may be.
+    pub(super) fn rest(&self, may: impl Fn(&Arc<Log>) -> bool, most: usize) {
+        let chosen: Vec<(Key, Arc<Log>)> = {
+            let mut logs = self.logs.lock();
+            let Logs { open, busy, .. } = &mut *logs;
+            let free = open.iter().filter(|(key, (_, log))| !busy.contains(*key) && may(log));
+            let chosen = free.map(|(key, (_, log))| (*key, log.clone()));
+            let chosen: Vec<_> = chosen.take(most).collect();
+            busy.extend(chosen.iter().map(|(key, _)| *key));
+            chosen
+        };
+        if chosen.is_empty() {
+            return;
+        }
+        let closing: Vec<Arc<Log>> = chosen.iter().map(|(_, log)| log.clone()).collect();
+        if let Some(error) = self.close_together(&closing) {
+            tracing::error!(%error, "partitions could not be closed");
+        }
+        let mut logs = self.logs.lock();
+        for (key, log) in &chosen {
+            if log.is_closed() {
+                logs.retire(*key);
+            }
+            logs.busy.remove(key);
+        }
+        drop(logs);
+        self.settled.notify_all();
+        for log in closing.iter().filter(|log| log.is_closed()) {
+            log.tell_rested();
+        }
+    }
+
+    /// Closes every log and writes down that they rest, so that the next start takes them as they are;
+    /// another process may use the folder then.
+    pub fn close(&self) -> Result<(), LogError> {
+        let closed = self.close_logs();
+        *self.lock.lock() = None;
+        closed
+    }
+
+    fn close_logs(&self) -> Result<(), LogError> {
+        let failed = self.close_together(&self.open_logs());
+        {
+            let mut logs = self.logs.lock();
+            let keys: Vec<Key> = logs.open.keys().copied().collect();
+            keys.into_iter().for_each(|key| logs.retire(key));
+        }
+        let start = self.journal.next_entry();
+        self.write_catalogue(failed.is_none().then_some(start))?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {
+        if logs.len() > SYNCED_ONE_BY_ONE {
+            self.sync_together(logs, Log::begin_close)
+        } else {
+            // All of them, whatever becomes of one.
+            logs.iter().filter_map(|log| log.close().err()).collect::<Vec<_>>().pop()
+        }
+    }
+
+    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once. Returns a
+    /// failure, if there was one, after all others were done.
+    fn sync_together(
+        &self,
+        logs: &[Arc<Log>],
+        prepare: impl Fn(&Log) -> Result<bool, LogError>,
+    ) -> Option<LogError> {
+        let mut failed = None;
+        let mut written: Vec<(&Arc<Log>, MutexGuard<'_, ()>, WrittenOut)> = Vec::new();
+        for log in logs {
+            let one_at_a_time = log.syncing.lock();
+            match prepare(log).and_then(|due| due.then(|| log.write_out()).transpose()) {
+                Ok(Some(out)) => written.push((log, one_at_a_time, out)),
+                Ok(None) | Err(LogError::Closed) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        let (first, ..) = written.first()?;
+        if written.iter().any(|(_, _, out)| !out.is_empty()) {
+            let synced = self.env.disk.sync_all(&self.path);
+            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
+            if let Err(error) = first.fencing(synced) {
+                return Some(error);
+            }
+        }
+        for (log, _one_at_a_time, out) in &written {
+            log.synced(out);
+        }
+        failed
+    }
+}
