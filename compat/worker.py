@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from flows import (  # noqa: E402
-    admin, codecs, crowd, cuts, errors, groups, members, names, pump, restart, seek, table, text, topics,
+    admin, codecs, compaction, crowd, cuts, errors, groups, members, names, pump, restart, seek, table, text, topics,
 )
 from flows.adapter import HURRY  # noqa: E402
 from flows.context import Context  # noqa: E402
@@ -30,6 +30,7 @@ from flows.context import Context  # noqa: E402
 # Long waits first: what runs beside them fills the gaps.
 ORDER = {
     "cuts": cuts.cuts,
+    "compaction": compaction.compaction,
     "paused": members.paused,
     "four": members.four,
     "static": members.static,

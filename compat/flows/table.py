@@ -92,6 +92,9 @@ FLOWS = {
         "retention-cut": "Read on after retention cut the log",
         "delete-cut": "Read on after records were deleted",
     },
+    "compaction": {
+        "compaction": "Write a compacted topic, read what is left of it",
+    },
     "crowd": {
         "crowd": "5,000 topics: list all, write and read one",
     },
@@ -147,10 +150,11 @@ TOOL_ROWS = {
     "kafka-configs": ("topic-configs",),
     "kafka-console-producer": ("none", "gzip", "snappy", "lz4", "zstd", "keys", "headers", "null-value", "900kb",
                                "live-restart", "too-large", "text", "pump-restart", "pump-kill", "key-sizes",
-                               "header-sizes", "header-name"),
+                               "header-sizes", "header-name", "compaction"),
     "kafka-console-consumer": ("assign", "group-eager", "group-cooperative", "commit-restart", "live-restart",
                                "seek-offset", "fenced", "text", "interop", "group-four", "static", "offset-reset",
-                               "rack", "retention-cut", "delete-cut", "paused", "group-name", "client-id"),
+                               "rack", "retention-cut", "delete-cut", "paused", "group-name", "client-id",
+                               "compaction"),
     "kafka-consumer-groups": ("group-admin", "delete-group", "seek-time"),
     "kafka-get-offsets": ("list-offsets",),
     "kafka-delete-records": ("delete-records",),

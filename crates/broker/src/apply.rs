@@ -133,6 +133,7 @@ impl Broker {
                 topic = %topic.name, %error, "the files of a deleted topic are still there"
             );
         }
+        self.cleaners.forget(&topic.name);
     }
 
     fn configure(&self, image: &Image, topic: &Topic) {

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::budget::Budget;
+use crate::cleaner::Cleaners;
 use crate::config::BrokerConfig;
 use crate::error::{PartitionError, QuorumUnavailable};
 use crate::groups::Groups;
@@ -45,6 +46,7 @@ pub struct Broker {
     pub(crate) storage: Arc<Storage>,
     pub(crate) topics: TopicTable,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) cleaners: Cleaners,
     pub(crate) config: ArcSwap<BrokerConfig>,
     /// The configuration this process was started with, without what was changed since.
     pub(crate) config_at_start: BrokerConfig,
@@ -82,6 +84,7 @@ impl Broker {
             Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
         let changes = quorum.watch();
         register(&env, &quorum, &log_dir, &config, endpoints).await?;
+        let cleaners = Cleaners::new(&env, &log_dir);
         let broker = Arc::new(Broker {
             node,
             storage: Arc::new(Storage {
@@ -92,6 +95,7 @@ impl Broker {
             topics: TopicTable::default(),
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
+            cleaners,
             producer_ids: ProducerIds::default(),
             budget: Budget::new(config.queued_max_request_bytes, config.socket_request_max_bytes),
             tasks: parking_lot::Mutex::default(),
@@ -113,6 +117,7 @@ impl Broker {
         *broker.tasks.lock() = tasks;
         let recovering = broker.clone();
         tokio::task::spawn_blocking(move || recovering.recover());
+        crate::cleaner::start(&broker);
         Ok(broker)
     }
 
@@ -126,7 +131,11 @@ impl Broker {
         }
         self.quorum.shutdown().await;
         let broker = self;
-        let _ = tokio::task::spawn_blocking(move || broker.close_logs()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            broker.cleaners.stop();
+            broker.close_logs();
+        })
+        .await;
     }
 
     fn close_logs(&self) {

@@ -8,6 +8,7 @@ pub mod append;
 mod apply;
 mod broker;
 pub mod budget;
+mod cleaner;
 pub mod config;
 mod configs;
 pub mod error;

@@ -73,7 +73,12 @@ impl Broker {
             None => {
                 let id = partition.id();
                 let resting = self.log_dir().resting(id.topic_id.0, id.index);
-                if !resting.is_some_and(|log| log.may_be_deleted(&partition.config(), now)) {
+                let config = partition.config();
+                // What compaction may do with a log that rests depends on time too: it is shown all.
+                let due = |log: log::Resting| {
+                    log.may_be_deleted(&config, now) || (config.cleanup.compact && log.bytes > 0)
+                };
+                if !resting.is_some_and(due) {
                     return Ok(());
                 }
                 partition.log()?

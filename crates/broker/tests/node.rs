@@ -159,6 +159,35 @@ async fn what_was_acknowledged_survives_a_pulled_plug() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_are_read_from_a_compacted_log() {
+    let sim = Sim::new(8);
+    let broker = start(&sim).await;
+    let settings = [("cleanup.policy", "compact"), ("segment.ms", "1")];
+    create(&broker, OFFSETS_TOPIC, 1, &settings).await;
+    for offset in 1..=20 {
+        ask(&broker, commit(offset)).await;
+        sim.clock.advance(Duration::from_secs(1));
+    }
+    let topic = broker.topic(TopicRef::Name(OFFSETS_TOPIC)).expect("there");
+    let partition = topic.partition(0).expect("there");
+    let log = partition.log().expect("it opens");
+    // A cleaner of the broker may have been faster.
+    let config = log::CompactionConfig::default();
+    let done = log.compact(partition.high_watermark(), &config, &log::FullSpeed);
+    assert!(done.is_ok(), "{done:?}");
+    assert_eq!(log.log_end(), Offset(20));
+    assert!(log.size_bytes() < 700, "{} bytes are left of 20 commits", log.size_bytes());
+    sim.disk.crash(CrashLoss::Everything);
+    drop((topic, partition, broker));
+
+    let broker = start(&sim).await;
+    assert_eq!(committed(&broker).await, Some(20));
+    ask(&broker, commit(21)).await;
+    assert_eq!(committed(&broker).await, Some(21));
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_topic_is_gone_and_its_name_is_free() {
     let sim = Sim::new(3);
     let broker = start(&sim).await;

@@ -4,7 +4,8 @@
 //! [`sim`] with a disk that forgets what was not synced, a network inside the process, a clock that
 //! moves when told to and seeded randomness, so that a failure found in a test replays from its seed.
 //!
-//! Deliberately not here: threads and tasks (they own no time of their own), and anything that
+//! Deliberately not here: threads and tasks (they own no time of their own; only how much they yield is
+//! said here, in [`thread`]), and anything that
 //! knows what is written or sent.
 
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod disk;
 pub mod net;
 pub mod random;
 pub mod sim;
+pub mod thread;
 
 use std::sync::Arc;
 

@@ -4,7 +4,6 @@
 //! a whole, so that a crash leaves the old or the new.
 
 use std::collections::BTreeMap;
-#[cfg(any(test, feature = "test-support"))]
 use std::fmt::Write as _;
 
 use records::Offset;
@@ -13,7 +12,6 @@ use records::Offset;
 pub(crate) type Key = (String, i32);
 
 /// The file.
-#[cfg(any(test, feature = "test-support"))]
 pub(crate) fn encode<'a>(entries: impl Iterator<Item = (&'a Key, Offset)>) -> String {
     let mut lines = String::new();
     let mut count = 0_usize;

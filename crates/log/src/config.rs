@@ -49,6 +49,14 @@ pub struct LogConfig {
     pub retention_bytes: Option<u64>,
     /// Deletion, compaction, both or none.
     pub cleanup: Cleanup,
+    /// Records younger than this are not compacted.
+    pub min_compaction_lag_ms: u64,
+    /// Records older than this make compaction due, whatever the ratio.
+    pub max_compaction_lag_ms: u64,
+    /// The share of a log that must be dirty before it is compacted.
+    pub min_cleanable_dirty_ratio: f64,
+    /// How long compaction keeps a tombstone or a marker after it first met it.
+    pub delete_retention_ms: u64,
     /// Whose clock stamps the records.
     pub timestamp_type: TimestampType,
     /// How far a producer's timestamp may lie in the past.
@@ -85,6 +93,10 @@ impl Default for LogConfig {
             retention_ms: Some(7 * 24 * 3_600_000),
             retention_bytes: None,
             cleanup: Cleanup { delete: true, compact: false },
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX.unsigned_abs(),
+            min_cleanable_dirty_ratio: 0.5,
+            delete_retention_ms: 24 * 3_600_000,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: u64::MAX >> 1,
             timestamp_after_max_ms: 3_600_000,

@@ -11,6 +11,8 @@
 mod append;
 mod catalogue;
 mod checkpoint;
+mod cleaner;
+mod compact;
 mod config;
 pub mod dump;
 mod epochs;
@@ -38,6 +40,8 @@ mod validate;
 mod walk;
 
 pub use append::AppendInfo;
+pub use cleaner::{Candidate, Cleaner, Round};
+pub use compact::{Cleanable, Compacted, CompactionConfig, CompactionError, FullSpeed, Pace};
 pub use config::{Cleanup, Compression, Durability, LogConfig};
 pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};

@@ -32,6 +32,7 @@ use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
 use crate::catalogue::{Marks, Rest};
+use crate::compact;
 use crate::config::LogConfig;
 use crate::epochs::Epochs;
 use crate::error::LogError;
@@ -131,6 +132,7 @@ pub struct Log {
     pub(crate) used: AtomicBool,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
+    pub(crate) compaction: compact::State,
 }
 
 impl Log {
@@ -492,6 +494,7 @@ impl Log {
     pub(crate) fn is_in_use(&self) -> bool {
         self.used.swap(false, Ordering::AcqRel)
             || !self.doomed.lock().is_empty()
+            || self.compaction.is_running()
             || self.has_deletable()
     }
 

@@ -112,7 +112,7 @@ impl Log {
             if header.last_offset() >= end {
                 break;
             }
-            if header.last_offset() < log_start {
+            if header.last_offset() < log_start || header.record_count == 0 {
                 continue;
             }
             let mut timestamp = header.max_timestamp;

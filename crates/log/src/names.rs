@@ -13,6 +13,10 @@ pub const TIME_INDEX: &str = "timeindex";
 pub const SNAPSHOT: &str = "snapshot";
 /// Added to the name of a file that waits for its deletion.
 pub const DELETED: &str = ".deleted";
+/// Added to the name of a file that compaction writes.
+pub const CLEANED: &str = ".cleaned";
+/// Added to the name of a segment that is about to take the place of others.
+pub const SWAP: &str = ".swap";
 /// Added to the name of a folder that waits for its deletion.
 pub const DELETED_FOLDER: &str = "-delete";
 /// What the name of a folder ends with that was moved out of the way of another topic.

@@ -203,6 +203,12 @@ impl Producers {
             .flat_map(|producer| producer.batches.iter().copied())
     }
 
+    /// Of every producer its epoch and the last offset of its last batch of data, if there is one.
+    pub(crate) fn last_of_each(&self) -> BTreeMap<ProducerId, (ProducerEpoch, Option<Offset>)> {
+        let last = |producer: &Producer| producer.batches.back().map(|batch| batch.last_offset);
+        self.table.iter().map(|(id, producer)| (*id, (producer.epoch, last(producer)))).collect()
+    }
+
     /// Whether there is no producer.
     #[must_use]
     pub fn is_empty(&self) -> bool {

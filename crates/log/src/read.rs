@@ -97,11 +97,28 @@ impl Log {
             return Err(ReadError::OutOfRange { from, log_start, log_end });
         }
         let end = end.min(log_end);
-        let mut slice = Slice::empty(from);
         if from >= end {
-            return Ok(slice);
+            return Ok(Slice::empty(from));
         }
-        let segments = self.segments.load();
+        loop {
+            let segments = self.segments.load();
+            let result = self.read_from(&segments, from, end, bytes_max, at_least_one);
+            // Segments that were replaced meanwhile may have lost their files.
+            if result.is_ok() || Arc::ptr_eq(&segments, &self.segments.load()) {
+                return result.map_err(|error| self.gone(from, error));
+            }
+        }
+    }
+
+    fn read_from(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        end: Offset,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Slice, LogError> {
+        let mut slice = Slice::empty(from);
         let at = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
         for segment in segments.get(at..).unwrap_or_default() {
             if segment.base >= end {
@@ -112,9 +129,7 @@ impl Log {
             if left == 0 && !(first && at_least_one) {
                 break;
             }
-            let found = self
-                .read_segment(segment, slice.next, end, left, first && at_least_one)
-                .map_err(|error| self.gone(from, error))?;
+            let found = self.read_segment(segment, slice.next, end, left, first && at_least_one)?;
             let Some((part, to_its_end)) = found else { continue };
             if first && !part.regions.is_empty() {
                 slice.start = part.start;

@@ -9,6 +9,7 @@
 //! ones after the next crash.
 
 pub(crate) mod state;
+mod swaps;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -22,6 +23,7 @@ use records::{Offset, Timestamp};
 use uuid::Uuid;
 
 use crate::catalogue::{Marks, Rest};
+use crate::compact;
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
@@ -108,6 +110,7 @@ impl Log {
         if created {
             disk.create_dir_all(dir).map_err(|error| LogError::io(dir, "create", error))?;
         }
+        opening.finish_swaps()?;
         let names = opening.names()?;
         let mut found = opening.segments(&names)?;
         opening.clean = state.clean && state.rest.is_none_or(|rest| is_as_left(&found, rest));
@@ -181,6 +184,7 @@ impl Log {
             used: AtomicBool::new(true),
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
+            compaction: compact::State::default(),
         };
         if recovered {
             tracing::info!(log = %dir.display(), %log_end, %recovery_point, "log recovered");

@@ -85,6 +85,8 @@ impl Log {
         let log_start = self.log_start();
         let mut left: u64 = segments.iter().map(|segment| u64::from(segment.extent().size)).sum();
         let mut count = 0;
+        // Segments without a time, as compaction may leave them, go with the next that has one.
+        let mut undated = 0;
         for segment in segments {
             let extent = segment.extent();
             if extent.next > limit || extent.size == 0 {
@@ -94,19 +96,25 @@ impl Log {
             let before_start = extent.next <= log_start;
             let too_much = config.cleanup.delete
                 && config.retention_bytes.is_some_and(|bytes| left.saturating_sub(size) >= bytes);
-            let too_old = config.cleanup.delete
-                && match config.retention_ms {
-                    Some(retention) if !before_start && !too_much => segment
-                        .max_timestamp(&*self.env.disk, &self.warm)?
-                        .map(|max| now.saturating_sub(max.timestamp.0))
-                        .is_some_and(|age| u64::try_from(age).is_ok_and(|age| age > retention)),
-                    _ => false,
-                };
+            let too_old = match config.retention_ms.filter(|_| config.cleanup.delete) {
+                Some(retention) if !before_start && !too_much => {
+                    match segment.max_timestamp(&*self.env.disk, &self.warm)? {
+                        Some(max) => u64::try_from(now.saturating_sub(max.timestamp.0))
+                            .is_ok_and(|age| age > retention),
+                        None => {
+                            undated += 1;
+                            left -= size;
+                            continue;
+                        }
+                    }
+                }
+                _ => false,
+            };
             if !(before_start || too_much || too_old) {
                 break;
             }
             left -= size;
-            count += 1;
+            count += 1 + std::mem::take(&mut undated);
         }
         Ok(count)
     }
@@ -162,7 +170,7 @@ impl Log {
     }
 
     /// Removes the files whose delay is over.
-    fn remove_due(&self) -> Result<usize, LogError> {
+    pub(crate) fn remove_due(&self) -> Result<usize, LogError> {
         let now = self.env.clock.monotonic();
         let mut doomed = self.doomed.lock();
         let mut removed = 0;

@@ -43,7 +43,11 @@ impl Written {
         Written {
             size: u32::try_from(header.size_in_bytes()).unwrap_or(u32::MAX),
             last: header.last_offset(),
-            max_timestamp: header.max_timestamp,
+            max_timestamp: match header.record_count {
+                // A header that compaction left has no record with that time.
+                0 => Timestamp::NONE,
+                _ => header.max_timestamp,
+            },
         }
     }
 }
@@ -158,6 +162,13 @@ impl Segment {
                 index: Resident::Sealed(Weak::new()),
             }),
         }
+    }
+
+    /// What compaction wrote: sealed, with its index in memory as long as the caller keeps it.
+    pub fn compacted(path: PathBuf, base: Offset, extent: Extent, index: &Arc<Index>) -> Segment {
+        let segment = Segment::sealed(path, base, extent);
+        segment.state.write().index = Resident::Sealed(Arc::downgrade(index));
+        segment
     }
 
     /// Starts from indexes that were read back: `index` describes what lies before `size`.
@@ -278,14 +289,25 @@ impl Segment {
 
     /// Renames all files of the segment so that they are found as deleted.
     pub fn rename_deleted(&self, disk: &dyn Disk) -> Result<Vec<PathBuf>, LogError> {
+        let kinds = [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT];
+        self.rename_away(disk, &kinds, names::DELETED)
+    }
+
+    /// Gives files of the segment, its `.log` first, names with another ending.
+    pub fn rename_away(
+        &self,
+        disk: &dyn Disk,
+        kinds: &[&str],
+        ending: &str,
+    ) -> Result<Vec<PathBuf>, LogError> {
         let mut renamed = Vec::new();
         let mut path = self.path.lock();
-        for kind in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
+        for &kind in kinds {
             let from = path.with_file_name(names::segment_file(self.base, kind));
             if kind != names::LOG && !disk.exists(&from) {
                 continue;
             }
-            let to = PathBuf::from(format!("{}{}", from.display(), names::DELETED));
+            let to = PathBuf::from(format!("{}{ending}", from.display()));
             disk.rename(&from, &to).map_err(|error| LogError::io(&from, "rename", error))?;
             renamed.push(to);
         }
@@ -293,6 +315,14 @@ impl Segment {
             path.clone_from(log);
         }
         Ok(renamed)
+    }
+
+    /// Gives the `.log` file another name; no reader opens it meanwhile.
+    pub fn rename(&self, disk: &dyn Disk, to: &Path) -> Result<(), LogError> {
+        let mut path = self.path.lock();
+        disk.rename(&path, to).map_err(|error| LogError::io(&path, "rename", error))?;
+        to.clone_into(&mut path);
+        Ok(())
     }
 
     /// Runs `look` on the indexes, which are loaded or built where they are not in memory.

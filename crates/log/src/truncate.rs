@@ -25,7 +25,8 @@ use crate::walk::HeaderWalk;
 const SNAPSHOT_MAX: u64 = 64 << 20;
 
 impl Log {
-    /// Cuts the log so that it ends at `to`, or before it where `to` is inside a batch. A log that
+    /// Cuts the log so that it ends at `to`, or before it where `to` is inside a batch or where compaction
+    /// has left nothing. A log that
     /// ends there already is left alone; one that would end before it starts is not cut.
     pub fn truncate_to(&self, to: Offset) -> Result<(), LogError> {
         let _one_at_a_time = self.syncing.lock();
@@ -55,8 +56,12 @@ impl Log {
         };
         let file = kept.file(disk, &self.warm)?;
         let extent = kept.extent();
-        let (position, end) =
-            self.find(kept, &*file, extent, to)?.unwrap_or((extent.size, extent.next));
+        let (position, end) = match self.find(kept, &*file, extent, to)? {
+            None => (extent.size, extent.next),
+            Some((position, base)) if base <= to => (position, base),
+            // Compaction has left nothing at `to`: the log ends where the batch before it does.
+            Some((position, _)) => (position, end_before(kept, &*file, position)?),
+        };
         let log_start = self.log_start();
         if end < log_start {
             return Err(LogError::OutOfRange { offset: end, log_start, log_end: self.log_end() });
@@ -66,6 +71,7 @@ impl Log {
         self.durable_end.fetch_min(end.0, Ordering::AcqRel);
         self.synced_end.fetch_min(end.0, Ordering::AcqRel);
         writer.unjournaled_end = writer.unjournaled_end.min(end);
+        self.compaction.cut(end);
         self.log_end.store(end.0, Ordering::Release);
         if let Some(joined) = &self.journal {
             joined.cut(self.marks())?;
@@ -156,6 +162,18 @@ impl Log {
         replay(disk, &self.warm, segments, from, end, &mut producers, now)?;
         Ok(producers)
     }
+}
+
+/// Where the batch ends that lies before `position`; the base where there is none.
+fn end_before(segment: &Segment, file: &dyn File, position: u32) -> Result<Offset, LogError> {
+    let mut end = segment.base;
+    let mut walk = HeaderWalk::new(file, 0, position);
+    while let Some((_, header)) =
+        walk.next().map_err(|error| error.in_file(&segment.path(), end))?
+    {
+        end = header.next_offset();
+    }
+    Ok(end)
 }
 
 /// Takes over the index entries of the batches before `end` and `size`, but for the last, which the

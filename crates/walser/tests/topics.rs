@@ -53,12 +53,36 @@ fn a_topic_is_created_shown_changed_and_deleted() {
 }
 
 #[test]
-fn a_compacted_topic_says_that_it_keeps_everything() {
+fn a_compacted_topic_keeps_the_last_record_of_each_key() {
     let sandbox = Sandbox::new("compact");
-    let broker = sandbox.start(&[]);
-    broker.out(&["topic", "create", "t", "-c", "cleanup.policy=compact"]);
-    let text = broker.out(&["topic", "describe", "t"]);
-    assert!(text.contains("every record is kept"), "{text}");
+    let broker = sandbox.start(&["--set", "log.cleaner.backoff.ms=50"]);
+    let settings = ["cleanup.policy=compact", "segment.ms=1", "min.cleanable.dirty.ratio=0"];
+    let settings = settings.iter().flat_map(|setting| ["-c", setting]);
+    broker.out(&["topic", "create", "t"].into_iter().chain(settings).collect::<Vec<_>>());
+    // Each batch has a time of its own, so each begins a segment.
+    for n in 0..6_i64 {
+        let time = 1_700_000_000_000_i64 + n * 1000;
+        let record = |key: &str| json!({"key": key, "value": n.to_string(), "timestamp": time});
+        let input = format!("{}\n{}\n", record("a"), record(if n < 3 { "b" } else { "c" }));
+        broker.out_with(&["topic", "produce", "t", "--json"], &input);
+    }
+    let consume = ["topic", "consume", "t", "-o", "json"];
+    let fields = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        (record["offset"].as_i64().unwrap(), record["key"].clone(), record["value"].clone())
+    };
+    // What is not in the last segment is compacted: of a the last but one, of b the last, of c one.
+    let expected = [(5, "b", "2"), (8, "a", "4"), (9, "c", "4"), (10, "a", "5"), (11, "c", "5")];
+    let expected = expected.map(|(at, key, value)| (at, json!(key), json!(value)));
+    let is_compacted = || broker.out(&consume).lines().map(fields).eq(expected.iter().cloned());
+    let patience = std::iter::repeat_with(|| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        is_compacted()
+    });
+    assert!(patience.take(1200).any(|done| done), "not compacted: {}", broker.out(&consume));
+    let keyless = broker.run_with(&["topic", "produce", "t"], "no key\n");
+    assert_ne!(keyless.code, 0, "{keyless:?}");
+    assert!(keyless.err.contains("a compacted topic"), "{keyless:?}");
 }
 
 #[test]

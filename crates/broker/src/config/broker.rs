@@ -52,6 +52,18 @@ pub struct BrokerConfig {
     pub max_connections: usize,
     /// `max.connections.per.ip`.
     pub max_connections_per_ip: usize,
+    /// `log.cleaner.enable`.
+    pub log_cleaner_enable: bool,
+    /// `log.cleaner.threads`.
+    pub log_cleaner_threads: usize,
+    /// `log.cleaner.backoff.ms`.
+    pub log_cleaner_backoff_ms: u64,
+    /// `log.cleaner.dedupe.buffer.size`, of all threads.
+    pub log_cleaner_dedupe_buffer_size: usize,
+    /// `log.cleaner.io.buffer.load.factor`.
+    pub log_cleaner_io_buffer_load_factor: f64,
+    /// `log.cleaner.io.max.bytes.per.second`, of all threads.
+    pub log_cleaner_io_max_bytes_per_second: f64,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval_ms: u64,
     /// `log.flush.offset.checkpoint.interval.ms`.
@@ -119,6 +131,12 @@ impl BrokerConfig {
             connections_max_idle_ms: u64::try_from(read.long("connections.max.idle.ms")).ok(),
             max_connections: read.size("max.connections"),
             max_connections_per_ip: read.size("max.connections.per.ip"),
+            log_cleaner_enable: read.boolean("log.cleaner.enable"),
+            log_cleaner_threads: read.size("log.cleaner.threads"),
+            log_cleaner_backoff_ms: read.ms("log.cleaner.backoff.ms"),
+            log_cleaner_dedupe_buffer_size: read.size("log.cleaner.dedupe.buffer.size"),
+            log_cleaner_io_buffer_load_factor: read.parsed("log.cleaner.io.buffer.load.factor"),
+            log_cleaner_io_max_bytes_per_second: read.parsed("log.cleaner.io.max.bytes.per.second"),
             log_retention_check_interval_ms: read.ms("log.retention.check.interval.ms"),
             log_flush_offset_checkpoint_interval_ms: read
                 .ms("log.flush.offset.checkpoint.interval.ms"),

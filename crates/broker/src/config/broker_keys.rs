@@ -4,8 +4,10 @@
 //! defaults are here as well; what they mean is said in [`super::TOPIC_KEYS`].
 
 use super::key::ConfigKey;
-use super::key::Valid::{Any, EachOf, Folder, Listeners, OneOf, Range, RangeOrDefault};
-use super::key::ValueType::{Boolean, Int, List, Long, String as Text};
+use super::key::Valid::{
+    Any, EachOf, Folder, Listeners, OneOf, Positive, Range, RangeOrDefault, Share,
+};
+use super::key::ValueType::{Boolean, Double, Int, List, Long, String as Text};
 
 const INT_MAX: i64 = i32::MAX as i64;
 const LONG_MAX: i64 = i64::MAX;
@@ -138,6 +140,86 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     )
     .high()
     .differs("Kafka listens on every address unless told otherwise"),
+    ConfigKey::broker(
+        "log.cleaner.backoff.ms",
+        Long,
+        Some("15000"),
+        Range(0, LONG_MAX),
+        "How long the cleaner waits before it looks again, when no log needs compaction.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.dedupe.buffer.size",
+        Long,
+        Some("134217728"),
+        Range(1_048_576, LONG_MAX),
+        "The most memory all cleaner threads use for keys while they compact, 16 bytes a key; a log with more keys is compacted in several runs.",
+    )
+    .live()
+    .differs("a key takes 16 bytes, in Kafka 24"),
+    ConfigKey::broker(
+        "log.cleaner.delete.retention.ms",
+        Long,
+        Some("86400000"),
+        Range(0, LONG_MAX),
+        "Default of the topic setting delete.retention.ms.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.enable",
+        Boolean,
+        Some("true"),
+        Any,
+        "Whether topics whose cleanup.policy says so are compacted.",
+    ),
+    ConfigKey::broker(
+        "log.cleaner.io.buffer.load.factor",
+        Double,
+        Some("0.9"),
+        Share,
+        "How full the cleaner's memory for keys may become; fuller is slower.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.io.max.bytes.per.second",
+        Double,
+        Some("1.7976931348623157E308"),
+        Positive,
+        "The most bytes a second that all cleaner threads together read and write.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.max.compaction.lag.ms",
+        Long,
+        Some("9223372036854775807"),
+        Range(1, LONG_MAX),
+        "Default of the topic setting max.compaction.lag.ms.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.min.cleanable.ratio",
+        Double,
+        Some("0.5"),
+        Share,
+        "Default of the topic setting min.cleanable.dirty.ratio.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.min.compaction.lag.ms",
+        Long,
+        Some("0"),
+        Range(0, LONG_MAX),
+        "Default of the topic setting min.compaction.lag.ms.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.cleaner.threads",
+        Int,
+        Some("1"),
+        Range(0, INT_MAX),
+        "How many logs are compacted at the same time; 0 compacts none.",
+    )
+    .differs("Kafka changes it at run time"),
     ConfigKey::broker(
         "log.cleanup.policy",
         List,

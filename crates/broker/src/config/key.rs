@@ -64,6 +64,10 @@ pub enum Valid {
     Range(i64, i64),
     /// Whole numbers from the first to the second, or -1 for the codec's own default.
     RangeOrDefault(i64, i64),
+    /// Numbers from 0 to 1, both included.
+    Share,
+    /// Numbers above 0.
+    Positive,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of these words.
@@ -269,6 +273,8 @@ impl ConfigKey {
             Valid::RangeOrDefault(min, max) => {
                 format!("a whole number from {min} to {max}, or -1 for the codec's own default")
             }
+            Valid::Share => "a number from 0 to 1".to_owned(),
+            Valid::Positive => "a number above 0".to_owned(),
             Valid::OneOf(words) => format!("one of {}", words.join(", ")),
             Valid::EachOf(words) => {
                 format!("any of {}, with commas between them", words.join(", "))

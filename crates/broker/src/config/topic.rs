@@ -14,9 +14,6 @@ use super::settings::Settings;
 use super::source::Source;
 use super::value;
 
-/// Said wherever a compacted topic is shown, until compaction is built.
-pub const UNCOMPACTED_NOTE: &str = "compaction is not built yet: every record is kept";
-
 /// What a topic runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
@@ -43,7 +40,18 @@ impl TopicConfig {
             let key = key::find(Scope::Topic, name, &at)?;
             checked.insert(key.name, value::check(key, value, &at)?);
         }
-        Ok(TopicConfig::build(broker.settings(), &checked))
+        let built = TopicConfig::build(broker.settings(), &checked);
+        let (min, max) = (built.log.min_compaction_lag_ms, built.log.max_compaction_lag_ms);
+        if min > max {
+            return Err(ConfigError::Conflict {
+                problem: format!(
+                    "min.compaction.lag.ms={min} is above max.compaction.lag.ms={max}"
+                ),
+                fix: "lower the first or raise the second".to_owned(),
+                at,
+            });
+        }
+        Ok(built)
     }
 
     pub(super) fn from_defaults(settings: &Settings) -> TopicConfig {
@@ -70,6 +78,12 @@ impl TopicConfig {
         let bytes = |name: &str| u32::try_from(long(name)).unwrap_or_default();
         let limit = |name: &str| u64::try_from(long(name)).ok();
         let ms = |name: &str| limit(name).unwrap_or_default();
+        let double = |name: &str| match text(name).parse::<f64>() {
+            Ok(number) => number,
+            Err(_) => unreachable!("{name} was checked to be a number"),
+        };
+        let compact = has_item(text("cleanup.policy"), "compact");
+        let max_compaction_lag_ms = ms("max.compaction.lag.ms");
         let compression = match text("compression.type") {
             "uncompressed" => Compression::Codec(Codec::None, None),
             "gzip" => {
@@ -84,15 +98,20 @@ impl TopicConfig {
         TopicConfig {
             log: LogConfig {
                 segment_bytes: bytes("segment.bytes"),
-                segment_ms: ms("segment.ms"),
+                // A record can be compacted only when its segment has ended.
+                segment_ms: match compact {
+                    true => ms("segment.ms").min(max_compaction_lag_ms),
+                    false => ms("segment.ms"),
+                },
                 segment_index_bytes: bytes("segment.index.bytes"),
                 index_interval_bytes: bytes("index.interval.bytes"),
                 retention_ms: limit("retention.ms"),
                 retention_bytes: limit("retention.bytes"),
-                cleanup: Cleanup {
-                    delete: has_item(text("cleanup.policy"), "delete"),
-                    compact: has_item(text("cleanup.policy"), "compact"),
-                },
+                cleanup: Cleanup { delete: has_item(text("cleanup.policy"), "delete"), compact },
+                min_compaction_lag_ms: ms("min.compaction.lag.ms"),
+                max_compaction_lag_ms,
+                min_cleanable_dirty_ratio: double("min.cleanable.dirty.ratio"),
+                delete_retention_ms: ms("delete.retention.ms"),
                 timestamp_type: match text("message.timestamp.type") {
                     "LogAppendTime" => TimestampType::LogAppendTime,
                     _ => TimestampType::CreateTime,

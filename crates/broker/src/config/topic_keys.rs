@@ -3,8 +3,8 @@
 //! A topic key has no default of its own: it takes the value of its strongest broker synonym that is
 //! set, or of the first that has a default.
 
-use super::key::Valid::{Any, EachOf, OneOf, Range, RangeOrDefault};
-use super::key::ValueType::{Boolean, Int, List, Long, String as Text};
+use super::key::Valid::{Any, EachOf, OneOf, Range, RangeOrDefault, Share};
+use super::key::ValueType::{Boolean, Double, Int, List, Long, String as Text};
 use super::key::{ConfigKey, Synonym};
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -25,7 +25,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         List,
         EachOf(&["compact", "delete"]),
         &[same("log.cleanup.policy")],
-        "What happens to old records: delete drops segments whose retention has passed; compact is accepted and keeps everything until compaction is built, which is a superset of what it promises.",
+        "What happens to old records: delete drops segments whose retention has passed; compact keeps of the records with one key only the last, and then refuses records without one.",
     ),
     ConfigKey::topic(
         "compression.gzip.level",
@@ -47,6 +47,13 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         Range(-131_072, 22),
         &[same("compression.zstd.level")],
         "The level when compression.type is zstd.",
+    ),
+    ConfigKey::topic(
+        "delete.retention.ms",
+        Long,
+        Range(0, LONG_MAX),
+        &[same("log.cleaner.delete.retention.ms")],
+        "How long compaction keeps a record without a value, and the end of a transaction, after it first met it: a consumer that is no further behind than that sees every deletion.",
     ),
     ConfigKey::topic(
         "durability",
@@ -73,6 +80,13 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "How many bytes of records lie between two entries of an offset index.",
     )
     .low(),
+    ConfigKey::topic(
+        "max.compaction.lag.ms",
+        Long,
+        Range(1, LONG_MAX),
+        &[same("log.cleaner.max.compaction.lag.ms")],
+        "How long a record may stay uncompacted, whatever min.cleanable.dirty.ratio says; segments end by then.",
+    ),
     ConfigKey::topic(
         "max.message.bytes",
         Int,
@@ -101,6 +115,20 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         OneOf(&["CreateTime", "LogAppendTime"]),
         &[same("log.message.timestamp.type")],
         "Whose clock stamps records: CreateTime, the producer's; LogAppendTime, the broker's.",
+    ),
+    ConfigKey::topic(
+        "min.cleanable.dirty.ratio",
+        Double,
+        Share,
+        &[same("log.cleaner.min.cleanable.ratio")],
+        "The share of a partition's bytes that must be uncompacted before it is compacted: smaller means more often, and less room taken by records that were replaced.",
+    ),
+    ConfigKey::topic(
+        "min.compaction.lag.ms",
+        Long,
+        Range(0, LONG_MAX),
+        &[same("log.cleaner.min.compaction.lag.ms")],
+        "How old a record must be before it may be compacted.",
     ),
     ConfigKey::topic(
         "min.insync.replicas",

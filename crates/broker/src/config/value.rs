@@ -24,7 +24,13 @@ pub(super) fn check(key: &'static ConfigKey, value: &str, at: &At) -> Result<Str
         },
         ValueType::Int => value.parse::<i32>().map_err(|_| refused())?.to_string(),
         ValueType::Long => value.parse::<i64>().map_err(|_| refused())?.to_string(),
-        ValueType::Double => value.parse::<f64>().map_err(|_| refused())?.to_string(),
+        ValueType::Double => {
+            let number: f64 = value.parse().map_err(|_| refused())?;
+            if !number.is_finite() {
+                return Err(refused());
+            }
+            double_text(number)
+        }
         ValueType::String | ValueType::Password => value.to_owned(),
         ValueType::List => items(value).collect::<Vec<_>>().join(","),
     };
@@ -32,12 +38,26 @@ pub(super) fn check(key: &'static ConfigKey, value: &str, at: &At) -> Result<Str
         Valid::Any => true,
         Valid::Range(min, max) => in_range(&normal, min, max),
         Valid::RangeOrDefault(min, max) => normal == "-1" || in_range(&normal, min, max),
+        Valid::Share => normal.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share)),
+        Valid::Positive => normal.parse::<f64>().is_ok_and(|number| number > 0.0),
         Valid::OneOf(words) => words.contains(&normal.as_str()),
         Valid::EachOf(words) => items(&normal).all(|item| words.contains(&item)),
         Valid::Listeners => listener::parse_list(&normal).is_some(),
         Valid::Folder => !normal.is_empty() && items(&normal).count() == 1,
     };
     if allowed { Ok(normal) } else { Err(refused()) }
+}
+
+/// A number as Kafka shows it: 0.5, 1.0, 1.0E7.
+fn double_text(number: f64) -> String {
+    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
+        return format!("{number:?}");
+    }
+    let text = format!("{number:E}");
+    match text.split_once('E') {
+        Some((digits, power)) if !digits.contains('.') => format!("{digits}.0E{power}"),
+        _ => text,
+    }
 }
 
 fn in_range(number: &str, min: i64, max: i64) -> bool {

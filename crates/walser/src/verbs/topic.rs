@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broker::config::UNCOMPACTED_NOTE;
 use client::{
     Admin, Cluster, ConfigChange, ConfigResource, Isolation, NewTopic, OffsetSpec, Topic,
     TopicPartition,
@@ -128,7 +127,6 @@ struct Description {
     /// What is set on the topic itself.
     settings: BTreeMap<String, String>,
     partitions: Rows,
-    note: Option<&'static str>,
 }
 
 async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Failure> {
@@ -137,9 +135,6 @@ async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Fail
     let entries = admin.describe_configs(&ConfigResource::topic(name), None, false).await?;
     let value = |key: &str| entries.iter().find(|e| e.name == key).and_then(|e| e.value.clone());
     let durability = value("durability");
-    let is_compacted = value("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
-    // Only Walser has durability, and only here is compaction missing.
-    let note = (durability.is_some() && is_compacted).then_some(UNCOMPACTED_NOTE);
     let places: Vec<TopicPartition> =
         topic.partitions.iter().map(|p| TopicPartition::new(name, p.id)).collect();
     let starts = offsets(&admin, &places, OffsetSpec::Earliest).await?;
@@ -160,7 +155,7 @@ async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Fail
     // Source 1 is the topic itself.
     let own = entries.iter().filter(|entry| entry.source == 1);
     let settings = own.map(|e| (e.name.clone(), e.value.clone().unwrap_or_default())).collect();
-    Ok(Description { topic, durability, settings, partitions, note })
+    Ok(Description { topic, durability, settings, partitions })
 }
 
 /// One offset for each place, none where there is no such record.
@@ -197,9 +192,6 @@ impl Description {
         let settings: Vec<String> = self.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let settings = if settings.is_empty() { "all default".into() } else { settings.join(" ") };
         text.push_str(&format!("settings    {settings}\n"));
-        if let Some(note) = self.note {
-            text.push_str(&format!("note        {note}\n"));
-        }
         text.push_str(&format!("\n{}\n", self.partitions.table()));
         text
     }

@@ -1,0 +1,217 @@
+//! The threads that compact logs: when they look, how fast they are, and which logs they are shown.
+//!
+//! Off the workers, and behind everything else: the threads run at the lowest priority, keep to
+//! `log.cleaner.io.max.bytes.per.second`, and rest as long as they worked while the journal is being
+//! written, so that appends find processor and disk free half of the time at least.
+//!
+//! Stop is prompt: a run ends at its next step, and what it has replaced by then stays so.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use env::Env;
+use log::{Candidate, Cleaner, CompactionConfig, LogDir, Pace, Round};
+use parking_lot::{Condvar, Mutex};
+
+use crate::broker::Broker;
+use crate::config::BrokerConfig;
+
+/// The longest rest after one step.
+const REST_MAX: Duration = Duration::from_millis(100);
+
+/// What all cleaner threads share.
+#[derive(Debug)]
+pub(crate) struct Cleaners {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    cleaner: Cleaner,
+    stopping: Mutex<bool>,
+    stopped: Condvar,
+}
+
+impl Cleaners {
+    pub fn new(env: &Env, dir: &LogDir) -> Cleaners {
+        let shared = Shared {
+            cleaner: Cleaner::open(env, dir),
+            stopping: Mutex::new(false),
+            stopped: Condvar::new(),
+        };
+        Cleaners { shared: Arc::new(shared), threads: Mutex::default() }
+    }
+
+    /// A topic is deleted.
+    pub fn forget(&self, topic: &str) {
+        self.shared.cleaner.forget(topic);
+    }
+
+    /// Ends the threads.
+    pub fn stop(&self) {
+        *self.shared.stopping.lock() = true;
+        self.shared.stopped.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // A panic there was reported by the panic hook; there is nothing to add.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Waits, and says whether to go on.
+    fn wait(&self, time: Duration) -> bool {
+        let mut stopping = self.stopping.lock();
+        if !*stopping && !time.is_zero() {
+            self.stopped.wait_for(&mut stopping, time);
+        }
+        !*stopping
+    }
+}
+
+/// Starts the threads.
+pub(crate) fn start(broker: &Arc<Broker>) {
+    let config = broker.config();
+    if !config.log_cleaner_enable {
+        return;
+    }
+    let start = |n: usize| {
+        let (shared, broker) = (broker.cleaners.shared.clone(), Arc::downgrade(broker));
+        let thread = std::thread::Builder::new().name(format!("cleaner-{n}"));
+        match thread.spawn(move || run(&shared, &broker)) {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                tracing::error!(%error, "a cleaner thread cannot be started; restart the broker");
+                None
+            }
+        }
+    };
+    *broker.cleaners.threads.lock() = (0..config.log_cleaner_threads).filter_map(start).collect();
+}
+
+/// Compacts one log after the other; waits when none is due.
+fn run(shared: &Shared, broker: &Weak<Broker>) {
+    env::thread::yield_to_others();
+    while let Some(broker) = broker.upgrade() {
+        let config = broker.config();
+        let pace = Throttle::new(shared, &broker.env, broker.log_dir(), &config);
+        let round = shared.cleaner.round(broker.candidates(), &compaction(&config), &pace);
+        drop(broker);
+        let wait = match round {
+            Round::Done(log, done) => {
+                tracing::info!(
+                    topic = %log.topic, partition = log.partition, from = %done.from, end = %done.end,
+                    keys = done.keys, bytes_before = done.bytes_before, bytes_after = done.bytes_after,
+                    segments_before = done.segments_before, segments_after = done.segments_after,
+                    "compacted"
+                );
+                Duration::ZERO
+            }
+            Round::Nothing => Duration::from_millis(config.log_cleaner_backoff_ms.max(1)),
+            Round::Failed(log, error) => {
+                tracing::info!(
+                    topic = %log.topic, partition = log.partition, %error, "not compacted"
+                );
+                Duration::from_millis(config.log_cleaner_backoff_ms.max(1))
+            }
+        };
+        if !shared.wait(wait) {
+            return;
+        }
+    }
+}
+
+fn compaction(config: &BrokerConfig) -> CompactionConfig {
+    CompactionConfig {
+        map_bytes_max: config.log_cleaner_dedupe_buffer_size / config.log_cleaner_threads.max(1),
+        load_factor: config.log_cleaner_io_buffer_load_factor,
+    }
+}
+
+impl Broker {
+    /// The logs that may be compacted: those that are open and whose topics want it. Upkeep opens those
+    /// that rest now and then.
+    fn candidates(&self) -> Vec<Candidate> {
+        let topics = self.topics.topics();
+        let compacted = topics.iter().filter(|topic| topic.config().log.cleanup.compact);
+        let of_topic = |topic: &Arc<crate::topic_table::Topic>| {
+            let name = topic.name.clone();
+            topic.partitions().into_iter().filter_map(move |partition| {
+                Some(Candidate {
+                    topic: name.clone(),
+                    partition: partition.id().index,
+                    log: partition.open_log()?,
+                    limit: partition.high_watermark(),
+                })
+            })
+        };
+        compacted.flat_map(of_topic).collect()
+    }
+}
+
+/// Holds a run to its rate, and has it rest while others write.
+struct Throttle<'a> {
+    shared: &'a Shared,
+    env: &'a Env,
+    dir: &'a LogDir,
+    /// Of this thread.
+    bytes_per_second: f64,
+    step_began: Mutex<Duration>,
+    journal_bytes: AtomicU64,
+}
+
+impl<'a> Throttle<'a> {
+    fn new(
+        shared: &'a Shared,
+        env: &'a Env,
+        dir: &'a LogDir,
+        config: &BrokerConfig,
+    ) -> Throttle<'a> {
+        let threads = u32::try_from(config.log_cleaner_threads.max(1)).unwrap_or(u32::MAX);
+        Throttle {
+            shared,
+            env,
+            dir,
+            bytes_per_second: config.log_cleaner_io_max_bytes_per_second / f64::from(threads),
+            step_began: Mutex::new(env.clock.monotonic()),
+            journal_bytes: AtomicU64::new(dir.journal_bytes()),
+        }
+    }
+
+    /// How long to rest after a step of so many bytes that took `worked`.
+    fn rest(&self, bytes: u64, worked: Duration) -> Duration {
+        let held = self.dir.journal_bytes();
+        let others_write = self.journal_bytes.swap(held, Ordering::Relaxed) != held;
+        let yielded = if others_write { worked.min(REST_MAX) } else { Duration::ZERO };
+        yielded.max(time_for(bytes, self.bytes_per_second).saturating_sub(worked))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time needs no more digits")]
+fn time_for(bytes: u64, bytes_per_second: f64) -> Duration {
+    Duration::try_from_secs_f64(bytes as f64 / bytes_per_second).unwrap_or(Duration::MAX)
+}
+
+impl Pace for Throttle<'_> {
+    fn spent(&self, bytes: u64) -> bool {
+        let worked = self.env.clock.monotonic().saturating_sub(*self.step_began.lock());
+        let go_on = self.shared.wait(self.rest(bytes, worked));
+        *self.step_began.lock() = self.env.clock.monotonic();
+        go_on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_says_how_long_a_step_takes() {
+        assert_eq!(time_for(1 << 20, f64::MAX), Duration::ZERO);
+        assert_eq!(time_for(1000, 500.0), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,363 @@
+//! Compaction: of the records with one key only the last is kept.
+//!
+//! A run reads the dirty part of the log, from where the last run ended up to what may be compacted,
+//! and notes the last offset of each key in a map of bounded size. Then it goes over the segments from
+//! the first on, writes those records anew that are still wanted, several small segments into one,
+//! and puts the result in the place of the old segments ([`swap`]).
+//!
+//! What always holds:
+//! - Offsets do not change. A batch that stays keeps its first and its last offset, and a segment keeps the
+//!   header of its last batch, so that it ends where it did.
+//! - Only sealed segments are touched that are wholly below the limit (high watermark), the durable
+//!   end and the first open transaction. What was compacted lies below the recovery point on disk.
+//! - A record goes only if a later one with its key is there, or it is a tombstone or marker past its
+//!   time, or its transaction was aborted. Segments are replaced in order, so at each moment the log
+//!   is a history that a consumer may have seen.
+//!
+//! Bytes that are not what was written end the run; nothing was replaced by what was made of them.
+//!
+//! Locks: `running` for the whole run, and `syncing` only for each swap. Appends and readers are never
+//! waited for.
+
+mod filter;
+mod hash;
+mod key_map;
+mod plan;
+mod rewrite;
+mod swap;
+mod transactions;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use records::{BatchHeader, Offset, Timestamp};
+use thiserror::Error;
+
+use self::filter::{Filter, Kept};
+use self::hash::Secret;
+use self::key_map::{KeyMap, MapSize};
+pub use self::plan::Cleanable;
+pub(crate) use self::swap::SwapFile;
+use self::transactions::{Aborted, Transactions};
+use crate::error::{LogError, codec_text};
+use crate::log::Log;
+use crate::section::Section;
+use crate::segment::{Segment, Warm};
+use crate::walk::BatchWalk;
+
+/// Bytes after which the pace is asked whether to go on.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// What a log remembers of its compaction. Not on disk: [`crate::Cleaner`] keeps the end in a file.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Everything before this was compacted; -1 where nobody has said yet.
+    cleaned_end: AtomicI64,
+    /// There is no batch of a transaction before this.
+    free_of_transactions: AtomicI64,
+    /// Makes the names of replaced files unique.
+    replaced: AtomicU64,
+    running: Mutex<()>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            cleaned_end: AtomicI64::new(-1),
+            free_of_transactions: AtomicI64::new(0),
+            replaced: AtomicU64::new(0),
+            running: Mutex::new(()),
+        }
+    }
+}
+
+impl State {
+    /// The log is cut to `end`.
+    pub fn cut(&self, end: Offset) {
+        self.cleaned_end.fetch_min(end.0, Ordering::AcqRel);
+        self.free_of_transactions.fetch_min(end.0, Ordering::AcqRel);
+    }
+
+    /// Whether the log is being compacted.
+    pub fn is_running(&self) -> bool {
+        self.running.is_locked()
+    }
+
+    fn next_replaced(&self) -> u64 {
+        self.replaced.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Who says how fast a run may be.
+pub trait Pace: Send + Sync {
+    /// So many bytes were read or written. Waits as long as it likes; false ends the run.
+    fn spent(&self, bytes: u64) -> bool;
+}
+
+/// As fast as it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct FullSpeed;
+
+impl Pace for FullSpeed {
+    fn spent(&self, _bytes: u64) -> bool {
+        true
+    }
+}
+
+/// How large the map of keys may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CompactionConfig {
+    /// Bytes of the map; a key takes 16.
+    pub map_bytes_max: usize,
+    /// How full it may become.
+    pub load_factor: f64,
+}
+
+impl Default for CompactionConfig {
+    fn default() -> CompactionConfig {
+        CompactionConfig { map_bytes_max: 128 << 20, load_factor: 0.9 }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Where the dirty part began.
+    pub from: Offset,
+    /// Everything before this is compacted now.
+    pub end: Offset,
+    /// Keys in the dirty part.
+    pub keys: usize,
+    /// Bytes that were read, those of the map's pass and of the other.
+    pub bytes_read: u64,
+    /// Bytes of the segments that were replaced, and of those in their place.
+    pub bytes_before: u64,
+    /// The same afterwards.
+    pub bytes_after: u64,
+    /// Segments that were replaced, and those in their place.
+    pub segments_before: usize,
+    /// The same afterwards.
+    pub segments_after: usize,
+}
+
+/// Why a run did not come to its end. What it has replaced by then stays so.
+#[derive(Clone, Debug, Error)]
+pub enum CompactionError {
+    /// The pace said so.
+    #[error("compaction was stopped")]
+    Stopped,
+    /// Segments were deleted or cut meanwhile.
+    #[error("segments were deleted or cut while they were compacted")]
+    Changed,
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] LogError),
+}
+
+/// The checksum does not cover the base offset of a batch, so it is compared with its neighbours': `seen`
+/// is where the batch before it ended.
+fn check_place(
+    segment: &Segment,
+    header: &BatchHeader,
+    position: u32,
+    seen: Offset,
+) -> Result<(), LogError> {
+    let end = segment.extent().next;
+    if header.base_offset >= seen && header.next_offset() <= end {
+        return Ok(());
+    }
+    Err(LogError::Damaged {
+        path: segment.path(),
+        position: u64::from(position),
+        offset: seen,
+        what: format!(
+            "a batch from {} to {}, between {seen} and {end}",
+            header.base_offset,
+            header.last_offset()
+        ),
+    })
+}
+
+/// Counts bytes for the pace.
+pub(crate) struct Meter<'a> {
+    pace: &'a dyn Pace,
+    waiting: u64,
+    read: u64,
+}
+
+impl Meter<'_> {
+    fn read(&mut self, bytes: usize) -> Result<(), CompactionError> {
+        self.read += bytes as u64;
+        self.spent(bytes)
+    }
+
+    fn spent(&mut self, bytes: usize) -> Result<(), CompactionError> {
+        self.waiting += bytes as u64;
+        if self.waiting < STEP_BYTES {
+            return Ok(());
+        }
+        if self.pace.spent(std::mem::take(&mut self.waiting)) {
+            Ok(())
+        } else {
+            Err(CompactionError::Stopped)
+        }
+    }
+}
+
+impl Log {
+    /// Up to where the log was compacted; nothing where nobody has said.
+    #[must_use]
+    pub fn cleaned_end(&self) -> Option<Offset> {
+        let end = self.compaction.cleaned_end.load(Ordering::Acquire);
+        (end >= 0).then_some(Offset(end))
+    }
+
+    /// Says up to where the log was compacted, as a checkpoint knows it.
+    pub fn set_cleaned_end(&self, end: Offset) {
+        self.compaction.cleaned_end.store(end.0, Ordering::Release);
+    }
+
+    /// Compacts what lies below `limit`, as far as the map holds. Nothing where nothing is to do.
+    pub fn compact(
+        &self,
+        limit: Offset,
+        config: &CompactionConfig,
+        pace: &dyn Pace,
+    ) -> Result<Option<Compacted>, CompactionError> {
+        let _one_at_a_time = self.compaction.running.lock();
+        self.check_open()?;
+        let plan = self.cleanable(limit)?;
+        if plan.first_uncleanable <= plan.first_dirty {
+            return Ok(None);
+        }
+        let all = self.segments.load_full();
+        let log_start = self.log_start();
+        // What ends before the log start is retention's.
+        let begin = all.partition_point(|segment| segment.extent().next <= log_start);
+        let end = all.partition_point(|segment| segment.extent().next <= plan.first_uncleanable);
+        let (Some(segments), Some(rest)) = (all.get(begin..end), all.get(end..)) else {
+            return Ok(None);
+        };
+        let aborted = self.aborted(segments, rest)?;
+        let mut meter = Meter { pace, waiting: 0, read: 0 };
+        let map = self.fill_map(segments, &plan, config, &aborted, &mut meter)?;
+        if map.end() <= plan.first_dirty {
+            return Ok(None);
+        }
+
+        let settings = self.config();
+        let now = Timestamp(self.env.clock.wall_ms());
+        let retention = i64::try_from(settings.delete_retention_ms).unwrap_or(i64::MAX);
+        let mut filter = Filter {
+            map: &map,
+            transactions: Transactions::from(&aborted, Offset::ZERO),
+            last_of: self.writer.lock().producers.last_of_each(),
+            now,
+            horizon: now.plus_ms(retention),
+            compression: settings.compression,
+            decompressed_bytes_max: settings.decompressed_bytes_max,
+            kept: Kept::default(),
+        };
+        let mut done =
+            Compacted { from: plan.first_dirty, keys: map.len(), ..Compacted::default() };
+        for group in plan::groups(segments, map.end(), &settings) {
+            let cleaned = self.rewrite(group, &mut filter, &settings, &mut meter)?;
+            done.bytes_before += group.iter().map(|old| u64::from(old.extent().size)).sum::<u64>();
+            done.bytes_after += u64::from(cleaned.extent.size);
+            done.segments_before += group.len();
+            done.segments_after += 1;
+            self.replace(group, &cleaned, &settings)?;
+        }
+        done.end = map.end();
+        done.bytes_read = meter.read;
+        self.set_cleaned_end(done.end);
+        Ok(Some(done))
+    }
+
+    fn aborted(
+        &self,
+        segments: &[Arc<Segment>],
+        rest: &[Arc<Segment>],
+    ) -> Result<Vec<Aborted>, LogError> {
+        let free = &self.compaction.free_of_transactions;
+        let mut free_below = Offset(free.load(Ordering::Acquire)).max(self.log_start());
+        let aborted = Aborted::scan(self, segments, rest, &mut free_below)?;
+        free.store(free_below.0, Ordering::Release);
+        Ok(aborted)
+    }
+
+    /// Enters the keys of the dirty part, batch by batch, until the map is full.
+    fn fill_map(
+        &self,
+        segments: &[Arc<Segment>],
+        plan: &Cleanable,
+        config: &CompactionConfig,
+        aborted: &[Aborted],
+        meter: &mut Meter<'_>,
+    ) -> Result<KeyMap, CompactionError> {
+        let disk = &*self.env.disk;
+        let warm = Mutex::new(Warm::default());
+        let secret = Secret::of(self.env.random.id());
+        let size = MapSize { bytes_max: config.map_bytes_max, load_factor: config.load_factor };
+        let from = plan.first_dirty;
+        let mut map = KeyMap::new(size, secret, from, plan.first_uncleanable);
+        let mut transactions = Transactions::from(aborted, from);
+        let cap = self.config.load().decompressed_bytes_max;
+        for segment in segments.iter().filter(|segment| segment.extent().next > from) {
+            let (path, extent) = (segment.path(), segment.extent());
+            let file = segment.file(disk, &warm)?;
+            let start = match segment.base < from {
+                true => self.find(segment, &*file, extent, from)?.map(|(position, _)| position),
+                false => Some(0),
+            };
+            let Some(start) = start else { continue };
+            let mut seen = segment.base;
+            let mut walk = BatchWalk::new(&*file, start, extent.size);
+            while let Some((position, batch)) =
+                walk.next().map_err(|error| error.in_file(&path, map.end()))?
+            {
+                let header = batch.header;
+                meter.read(header.size_in_bytes())?;
+                check_place(segment, &header, position, seen)?;
+                seen = header.next_offset();
+                let without_keys = match header.attributes.is_control() {
+                    true => {
+                        transactions.control(&batch);
+                        true
+                    }
+                    false => transactions.data(&header),
+                };
+                let count = usize::try_from(header.record_count).unwrap_or(0);
+                if without_keys || count == 0 {
+                    map.entered(header.next_offset());
+                    continue;
+                }
+                if !map.make_room(count, header.last_offset()) {
+                    return Ok(map);
+                }
+                let damaged = |what: String| LogError::Damaged {
+                    path: path.clone(),
+                    position: u64::from(position),
+                    offset: header.base_offset,
+                    what,
+                };
+                let section =
+                    Section::of(&batch, cap).map_err(|error| damaged(codec_text(&error)))?;
+                for record in batch.records(&section) {
+                    let record = record.map_err(|error| damaged(error.to_string()))?;
+                    let offset = header.base_offset.plus(i64::from(record.offset_delta));
+                    if let Some(key) = record.key.filter(|_| offset >= from) {
+                        map.put(key, offset);
+                    }
+                }
+                map.entered(header.next_offset());
+            }
+            map.entered(extent.next);
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests;
