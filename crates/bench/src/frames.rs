@@ -23,7 +23,42 @@ pub(crate) const CORRELATION_AT: usize = 8;
 pub(crate) const HEAD_LEN: usize = CORRELATION_AT + 4;
 
 /// A frame as it is sent, but for its correlation id.
-pub(crate) type Frame = Rc<[u8]>;
+///
+/// Frames for many partitions end in the same batch: it is kept once, so that a generator that writes a
+/// hundred thousand partitions reads it from its cache as one that writes a single one does.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// With the head of [`HEAD_LEN`] bytes.
+    front: Rc<[u8]>,
+    tail: Option<Rc<[u8]>>,
+}
+
+impl Frame {
+    /// All of it in one piece.
+    pub(crate) fn whole(bytes: &[u8]) -> Frame {
+        Frame { front: Rc::from(bytes), tail: None }
+    }
+
+    /// The bytes that the end of many frames may share; they are cut off where they are found.
+    fn ending_in(bytes: &[u8], tail: &Rc<[u8]>) -> Frame {
+        match bytes.strip_suffix(&**tail) {
+            Some(front) if front.len() >= HEAD_LEN => {
+                Frame { front: Rc::from(front), tail: Some(Rc::clone(tail)) }
+            }
+            Some(_) | None => Frame::whole(bytes),
+        }
+    }
+
+    /// Both pieces.
+    pub(crate) fn pieces(&self) -> (&[u8], &[u8]) {
+        (&self.front, self.tail.as_deref().unwrap_or_default())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let (front, tail) = self.pieces();
+        front.len() + tail.len()
+    }
+}
 
 /// A source of bytes and numbers that is the same for the same seed (xorshift64*).
 #[derive(Clone, Debug)]
@@ -69,12 +104,14 @@ pub(crate) fn batch(shape: BatchShape, seed: u64) -> Result<Bytes, BenchError> {
     builder.build().map_err(|error| BenchError::Workload(format!("the batch: {error}")))
 }
 
-/// A produce request with the same batch for each of these partitions.
+/// A produce request with the same batch for each of these partitions; `shared` is the batch once more,
+/// for all frames that end in it.
 pub(crate) fn produce(
     topic: &str,
     acks: i16,
     partitions: &[u32],
     batch: &Bytes,
+    shared: &Rc<[u8]>,
 ) -> Result<Frame, BenchError> {
     let request = ProduceRequest {
         transactional_id: None,
@@ -92,12 +129,12 @@ pub(crate) fn produce(
             ..TopicProduceData::default()
         }],
     };
-    Ok(Rc::from(&encode(&request, PRODUCE, 0)?[..]))
+    Ok(Frame::ending_in(&encode(&request, PRODUCE, 0)?, shared))
 }
 
 /// A question for the API versions, in the one version that everybody serves.
 pub(crate) fn api_versions() -> Result<Frame, BenchError> {
-    Ok(Rc::from(&encode(&ApiVersionsRequest::default(), API_VERSIONS, 0)?[..]))
+    Ok(Frame::whole(&encode(&ApiVersionsRequest::default(), API_VERSIONS, 0)?))
 }
 
 /// A fetch request whose offsets are set before each send.
@@ -163,7 +200,7 @@ impl FetchFrame {
 
     /// The frame as it is now.
     pub(crate) fn frame(&self) -> Frame {
-        Rc::from(&self.bytes[..])
+        Frame::whole(&self.bytes)
     }
 }
 
@@ -185,13 +222,32 @@ mod tests {
     }
 
     #[test]
+    fn frames_share_the_batch_they_end_in() {
+        let bytes = batch(BatchShape { records: 2, value_bytes: 100 }, 7).unwrap();
+        let shared = Rc::from(&bytes[..]);
+        let one = produce("bench", 1, &[7], &bytes, &shared).unwrap();
+        let other = produce("bench", 1, &[8, 9], &bytes, &shared).unwrap();
+        for (frame, partitions) in [(one, vec![7]), (other, vec![8, 9])] {
+            let (front, tail) = frame.pieces();
+            assert_eq!(tail.as_ptr(), shared.as_ptr(), "the batch is there once");
+            assert_eq!(frame.len(), front.len() + bytes.len());
+            let mut whole = Bytes::from([&front[4..], tail].concat());
+            frame::decode_request_header(&mut whole).unwrap();
+            let read = ProduceRequest::decode_exact(whole, PRODUCE).unwrap();
+            let found: Vec<i32> =
+                read.topic_data[0].partition_data.iter().map(|data| data.index).collect();
+            assert_eq!(found, partitions);
+        }
+    }
+
+    #[test]
     fn offsets_are_set_where_a_broker_reads_them() {
         let limits =
             FetchLimits { max_wait_ms: 500, max_bytes: 1 << 20, partition_max_bytes: 65_536 };
         let mut fetch = FetchFrame::new("bench", &[3, 1, 8], limits).unwrap();
         fetch.set_offset(0, 111);
         fetch.set_offset(2, i64::MAX);
-        let mut bytes = Bytes::from(fetch.frame()[4..].to_vec());
+        let mut bytes = Bytes::from(fetch.frame().pieces().0[4..].to_vec());
         frame::decode_request_header(&mut bytes).unwrap();
         let read = FetchRequest::decode_exact(bytes, FETCH).unwrap();
         let found: Vec<(i32, i64)> = read.topics[0]

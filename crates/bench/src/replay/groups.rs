@@ -5,8 +5,6 @@
 //! waits for the other members. A member that is told of a rebalance while groups form joins again;
 //! later that is an error as any other.
 
-use std::rc::Rc;
-
 use bytes::Bytes;
 use wire::messages::find_coordinator::FindCoordinatorRequest;
 use wire::messages::heartbeat::HeartbeatRequest;
@@ -230,7 +228,7 @@ fn may_pass(code: i16) -> bool {
 }
 
 fn frame<R: Request>(request: &R, version: i16) -> Result<Frame, BenchError> {
-    Ok(Rc::from(&encode(request, version, 0)?[..]))
+    Ok(Frame::whole(&encode(request, version, 0)?))
 }
 
 impl Play for Groups {

@@ -8,7 +8,7 @@ use crate::BenchError;
 use crate::frames::{CORRELATION_AT, Frame, HEAD_LEN};
 use crate::input::{Filled, Input};
 
-/// Frames of one system call; each takes two slices.
+/// Frames of one system call; each takes three slices.
 const FRAMES_AT_ONCE: usize = 64;
 
 /// A request in flight: what the play must know when its reply comes.
@@ -68,7 +68,7 @@ impl Link {
     pub(super) fn send(&mut self, sent: Sent, frame: Frame) {
         self.correlation_id = self.correlation_id.wrapping_add(1);
         let mut head = [0; HEAD_LEN];
-        for (to, from) in head.iter_mut().zip(frame.iter()) {
+        for (to, from) in head.iter_mut().zip(frame.pieces().0) {
             *to = *from;
         }
         head[CORRELATION_AT..].copy_from_slice(&self.correlation_id.to_be_bytes());
@@ -80,14 +80,16 @@ impl Link {
     pub(super) fn flush(&mut self) -> io::Result<Option<bool>> {
         let mut full = false;
         while !self.unsent.is_empty() && !full {
-            let mut slices = [IoSlice::new(&[]); 2 * FRAMES_AT_ONCE];
+            let mut slices = [IoSlice::new(&[]); 3 * FRAMES_AT_ONCE];
             let (mut count, mut asked) = (0, 0);
-            for (pair, unsent) in slices.chunks_exact_mut(2).zip(&self.unsent) {
+            for (three, unsent) in slices.chunks_exact_mut(3).zip(&self.unsent) {
+                let (front, tail) = unsent.frame.pieces();
                 let head = unsent.head.get(unsent.gone..).unwrap_or_default();
-                let body = unsent.frame.get(unsent.gone.max(HEAD_LEN)..).unwrap_or_default();
-                asked += head.len() + body.len();
-                pair.copy_from_slice(&[IoSlice::new(head), IoSlice::new(body)]);
-                count += 2;
+                let tail = tail.get(unsent.gone.saturating_sub(front.len())..).unwrap_or_default();
+                let front = front.get(unsent.gone.max(HEAD_LEN)..).unwrap_or_default();
+                asked += head.len() + front.len() + tail.len();
+                three.copy_from_slice(&[head, front, tail].map(IoSlice::new));
+                count += 3;
             }
             match (&self.stream).write_vectored(slices.get(..count).unwrap_or_default()) {
                 Ok(written) => {

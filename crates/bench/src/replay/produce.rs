@@ -1,6 +1,7 @@
 //! Producing: in a closed window, or at the times of a schedule.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::link::Sent;
 use super::schedule::Schedule;
@@ -45,6 +46,7 @@ impl Produce {
             }
         };
         let batch = frames::batch(workload.batch, workload.seed)?;
+        let shared = Rc::from(&batch[..]);
         let mut built: BTreeMap<Vec<u32>, Frame> = BTreeMap::new();
         let mut lanes = Vec::new();
         for connection in 0..workload.connections {
@@ -56,7 +58,8 @@ impl Produce {
                 let frame = match built.get(&set) {
                     Some(frame) => frame.clone(),
                     None => {
-                        let frame = frames::produce(&workload.topic, workload.acks, &set, &batch)?;
+                        let frame =
+                            frames::produce(&workload.topic, workload.acks, &set, &batch, &shared)?;
                         built.entry(set).or_insert(frame).clone()
                     }
                 };

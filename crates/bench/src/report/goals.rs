@@ -1,6 +1,7 @@
 //! What Walser set out to reach beside Apache Kafka, and whether it did.
 
 use crate::peers::Kind;
+use crate::plot::short;
 use crate::results::Results;
 
 /// How a goal is stated.
@@ -12,6 +13,12 @@ pub(crate) enum Aim {
     RatioAtLeast(f64),
     /// Walser's own figure, at most.
     AtMost(f64, &'static str),
+    /// Walser's own figure, at least.
+    AtLeast(f64, &'static str),
+    /// Walser's own figure, which is a share of something, at least.
+    ShareAtLeast(f64),
+    /// Walser's own figure over that of another scenario, at least.
+    ShareOfOwnAtLeast(f64, &'static str),
 }
 
 /// One goal: all its figures must reach it.
@@ -26,6 +33,11 @@ pub(crate) struct Goal {
 const fn goal(about: &'static str, scenario: &'static str, figure: &'static str, aim: Aim) -> Goal {
     Goal { about, scenario, figure, aim }
 }
+
+const CREATE: Aim = Aim::AtMost(0.3, "ms");
+const MOVED: Aim = Aim::AtMost(1.2, "times");
+const KILLED: &str = "killed_first_ack_ms";
+const CLEAN: &str = "clean_first_ack_ms";
 
 /// As the project set them before it measured.
 pub(crate) const GOALS: &[Goal] = &[
@@ -56,6 +68,80 @@ pub(crate) const GOALS: &[Goal] = &[
         Aim::AtMost(100.0, "MB"),
     ),
     goal("start to first acknowledged produce", "start", "first_ack_ms", Aim::AtMost(50.0, "ms")),
+    goal(
+        "synced acknowledgements per second, 1 KB, 100 connections",
+        "synced-1k-100c",
+        "requests_per_second",
+        Aim::RatioAtLeast(10.0),
+    ),
+    goal(
+        "synced MB/s, 16 KB batches, 100 connections",
+        "synced-16k-100c",
+        "mb_per_second",
+        Aim::RatioAtLeast(5.0),
+    ),
+    goal(
+        "synced, 1 MB batches, 100 connections, of the device's limit",
+        "synced-1m-100c",
+        "device_share",
+        Aim::ShareAtLeast(0.8),
+    ),
+    goal("creating one of 10,000 partitions", "partitions-10k", "create_ms", CREATE),
+    goal("creating one of 100,000 partitions", "partitions-100k", "create_ms", CREATE),
+    goal(
+        "memory of one of 10,000 partitions at rest",
+        "partitions-10k",
+        "rest_kb_per_partition",
+        Aim::AtMost(2.0, "KB"),
+    ),
+    goal(
+        "memory of one of 100,000 partitions at rest",
+        "partitions-100k",
+        "rest_kb_per_partition",
+        Aim::AtMost(2.0, "KB"),
+    ),
+    goal(
+        "memory with 100,000 partitions",
+        "partitions-100k",
+        "rest_rss_mb",
+        Aim::AtMost(300.0, "MB"),
+    ),
+    goal(
+        "open files with 100,000 partitions at rest",
+        "partitions-100k",
+        "rest_descriptors",
+        Aim::AtMost(1_000.0, "files"),
+    ),
+    goal(
+        "CPU with 100,000 partitions at rest, cores",
+        "partitions-100k",
+        "rest_core_share",
+        Aim::AtMost(0.01, "cores"),
+    ),
+    goal(
+        "produce over 10,000 partitions, of that over one",
+        "partitions-10k",
+        "mb_per_second",
+        Aim::ShareOfOwnAtLeast(0.8, "partitions-1"),
+    ),
+    goal("kill -9 to serving, 10,000 partitions", "recovery-10k", KILLED, Aim::AtMost(500.0, "ms")),
+    goal("clean start, 10,000 partitions", "recovery-10k", CLEAN, Aim::AtMost(200.0, "ms")),
+    goal("kill -9 to serving, with 10 GiB", "recovery-10gib", KILLED, Aim::AtMost(500.0, "ms")),
+    goal("clean start, with 10 GiB", "recovery-10gib", CLEAN, Aim::AtMost(200.0, "ms")),
+    goal(
+        "compaction by one core",
+        "compaction",
+        "cleaned_mb_per_cpu_second",
+        Aim::AtLeast(300.0, "MB/s"),
+    ),
+    goal("produce p99, cleaner at work to idle", "compaction", "beside_to_alone", MOVED),
+    goal("tail p99, beside a scan to alone", "backlog", "beside_to_alone", MOVED),
+    goal(
+        "tail p99 when synced, beside a scan to alone",
+        "backlog",
+        "synced_beside_to_alone",
+        MOVED,
+    ),
 ];
 
 impl Goal {
@@ -64,19 +150,27 @@ impl Goal {
         match self.aim {
             Aim::RatioAtMost(limit) => format!("≤ {limit:.2} × Kafka"),
             Aim::RatioAtLeast(limit) => format!("≥ {limit:.1} × Kafka"),
-            Aim::AtMost(limit, unit) => format!("≤ {limit:.0} {unit}"),
+            Aim::AtMost(limit, unit) => format!("≤ {} {unit}", short(limit)),
+            Aim::AtLeast(limit, unit) => format!("≥ {} {unit}", short(limit)),
+            Aim::ShareAtLeast(limit) | Aim::ShareOfOwnAtLeast(limit, _) => {
+                format!("≥ {:.0} %", limit * 100.0)
+            }
         }
     }
 
     /// What was reached, for people, and whether it is enough; `None` when it was not measured.
     pub(crate) fn reached(&self, results: &Results) -> Option<(String, bool)> {
         let ratio = || results.ratio(self.scenario, self.figure, Kind::Walser, Kind::Kafka);
+        let own = || Some(results.spread(self.scenario, Kind::Walser, self.figure)?.median);
+        let share = |share: f64, limit| (format!("{:.0} %", share * 100.0), share >= limit);
         Some(match self.aim {
             Aim::RatioAtMost(limit) => (format!("{:.3} ×", ratio()?), ratio()? <= limit),
             Aim::RatioAtLeast(limit) => (format!("{:.1} ×", ratio()?), ratio()? >= limit),
-            Aim::AtMost(limit, unit) => {
-                let value = results.spread(self.scenario, Kind::Walser, self.figure)?.median;
-                (format!("{value:.1} {unit}"), value <= limit)
+            Aim::AtMost(limit, unit) => (format!("{} {unit}", short(own()?)), own()? <= limit),
+            Aim::AtLeast(limit, unit) => (format!("{} {unit}", short(own()?)), own()? >= limit),
+            Aim::ShareAtLeast(limit) => share(own()?, limit),
+            Aim::ShareOfOwnAtLeast(limit, other) => {
+                share(own()? / results.spread(other, Kind::Walser, self.figure)?.median, limit)
             }
         })
     }
@@ -98,6 +192,43 @@ mod tests {
                 goal.scenario,
                 goal.figure
             );
+            if let Aim::ShareOfOwnAtLeast(_, other) = goal.aim {
+                assert!(scenarios.iter().any(|scenario| scenario.name == other), "{other}");
+            }
         }
+    }
+    #[test]
+    fn a_goal_is_reached_from_its_limit_on() {
+        use crate::results::{Measured, Run};
+        let mut results = Results::default();
+        for (scenario, value) in [("partitions-1", 200.0), ("partitions-10k", 160.0)] {
+            let run = Run {
+                program: Kind::Walser,
+                repeat: 1,
+                load: [0.0; 3],
+                generator_bound: false,
+                rate_missed: false,
+                figures: [("mb_per_second".to_owned(), value)].into(),
+            };
+            let measured = Measured {
+                at: String::new(),
+                machine: crate::machine::Machine::default(),
+                storage: String::new(),
+                seconds: 1.0,
+                runs: vec![run],
+            };
+            results.scenarios.insert(scenario.to_owned(), measured);
+        }
+        let reached = |aim| {
+            let (text, enough) =
+                goal("", "partitions-10k", "mb_per_second", aim).reached(&results).unwrap();
+            format!("{text} {enough}")
+        };
+        assert_eq!(reached(Aim::ShareOfOwnAtLeast(0.8, "partitions-1")), "80 % true");
+        assert_eq!(reached(Aim::ShareOfOwnAtLeast(0.81, "partitions-1")), "80 % false");
+        assert_eq!(reached(Aim::AtLeast(161.0, "MB/s")), "160 MB/s false");
+        assert_eq!(reached(Aim::AtMost(160.0, "MB/s")), "160 MB/s true");
+        let ratio = goal("", "partitions-10k", "mb_per_second", Aim::RatioAtLeast(1.0));
+        assert!(ratio.reached(&results).is_none(), "Kafka was not measured");
     }
 }

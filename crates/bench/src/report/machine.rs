@@ -164,6 +164,29 @@ pub(crate) fn pin(pid: u32, core: usize) -> Result<()> {
     Ok(())
 }
 
+/// Writes what the kernel still has of a folder's file system to the disk.
+#[expect(clippy::disallowed_methods, reason = "the benchmark's own folder, not a broker's file")]
+pub(crate) fn sync_disk(folder: &std::path::Path) -> Result<()> {
+    let folder = std::fs::File::open(folder)?;
+    rustix::fs::syncfs(&folder).context("cannot sync the disk")
+}
+
+/// Lets the calling thread run only when its core has nothing else to do, nearly.
+pub(crate) fn give_way() -> Result<()> {
+    let thread = rustix::thread::gettid();
+    rustix::process::setpriority_process(Some(thread), 19)
+        .context("cannot lower a thread's priority")
+}
+
+/// Bytes of memory that programs could still get.
+pub(crate) fn available_bytes() -> Result<u64> {
+    let text = read("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok());
+    let kib: u64 = kib.context("/proc/meminfo has no MemAvailable")?;
+    Ok(kib << 10)
+}
+
 /// Puts the calling thread on one core.
 pub(crate) fn pin_this_thread(core: usize) -> Result<()> {
     let mut set = CpuSet::new();

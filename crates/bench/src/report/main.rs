@@ -38,8 +38,8 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Measures Walser beside Apache Kafka and beside the floor.
 ///
-/// Without an option: everything, into docs/benchmarks. Takes the better part of an hour on two cores
-/// that have nothing else to do.
+/// Without an option: everything, into docs/benchmarks. Takes about an hour on two cores that have
+/// nothing else to do; docs/benchmarks/README.md says what each part costs.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", version)]
 struct Cli {
@@ -55,13 +55,25 @@ struct Cli {
     /// With --quick or --counts: keep what is measured now as what is compared with
     #[arg(long)]
     write: bool,
+    /// Storage scenarios at a part of their size (by default a hundredth), all short and once, into the
+    /// scratch folder: whether they run at all
+    #[arg(
+        long,
+        value_name = "PART",
+        num_args = 0..=1,
+        default_missing_value = "100",
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        conflicts_with_all = ["quick", "counts", "device", "render", "missing"]
+    )]
+    smoke: Option<u32>,
     /// Write the report and its plots again from the numbers there are
     #[arg(long)]
     render: bool,
     /// List the scenarios
     #[arg(long)]
     list: bool,
-    /// Only these scenarios, by name or by the beginning of their names
+    /// Only these scenarios, by name or by the beginning of their names; `storage` is all of the storage
+    /// engine's
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     only: Vec<String>,
     /// Only what has no complete result yet: goes on with a run that was cut short
@@ -112,7 +124,11 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode> {
     let root = root()?;
-    let scenarios = chosen(cli, scenarios::all())?;
+    let mut scenarios = chosen(cli, scenarios::all())?;
+    if let Some(part) = cli.smoke {
+        scenarios =
+            scenarios.into_iter().map(|scenario| scenarios::smoke(scenario, part)).collect();
+    }
     if cli.list {
         for scenario in &scenarios {
             let quick = if scenario.quick { "quick" } else { "" };
@@ -133,7 +149,9 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     if cli.counts {
         return counts::run(&walser, &ours.join("instructions.json"), &scratch, cli.write);
     }
-    let output = cli.output.clone().unwrap_or_else(|| root.join("docs/benchmarks"));
+    let usual =
+        if cli.smoke.is_some() { scratch.join("smoke") } else { root.join("docs/benchmarks") };
+    let output = cli.output.clone().unwrap_or(usual);
     if cli.render {
         let raw = raw_file(&output, None)?;
         page::write(&Results::load(&raw)?, &scenarios::all(), &raw)?;
@@ -181,7 +199,15 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let raw = raw_file(&output, programs.kafka.as_ref())?;
     let mut results = Results::load(&raw)?;
     describe(&mut results, &programs, &walser, cli.static_binary.as_deref())?;
-    let options = options(4.0, 3, kinds, raw.clone());
+    let mut options = if cli.smoke.is_some() {
+        options(0.5, 1, kinds, raw.clone())
+    } else {
+        options(4.0, 3, kinds, raw.clone())
+    };
+    if cli.smoke.is_some() {
+        options.warm_up_seconds = options.warm_up_seconds.min(1.0);
+        options.idle_wait = Duration::ZERO;
+    }
     let scenarios = if cli.missing { missing(&scenarios, &results, &options) } else { scenarios };
     let began = machine::now();
     let mut session = Session::new(programs, options, results)?;
@@ -191,6 +217,9 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     results.save(&raw)?;
     page::write(&results, &scenarios::all(), &raw)?;
     println!("{} after {:.0} s", output.display(), began.elapsed().as_secs_f64());
+    if cli.smoke.is_some() {
+        println!("a smoke run: sizes are not those that the page names, and no figure counts");
+    }
     for failure in &failures {
         eprintln!("FAILED {failure}");
     }
@@ -200,12 +229,12 @@ fn run(cli: &Cli) -> Result<ExitCode> {
 /// The scenarios that were asked for; a name that fits none is an error.
 fn chosen(cli: &Cli, all: Vec<Scenario>) -> Result<Vec<Scenario>> {
     for name in &cli.only {
-        if !all.iter().any(|scenario| scenario.name.starts_with(name.as_str())) {
+        if !all.iter().any(|scenario| scenario.is_called(name)) {
             bail!("no scenario begins with {name}; --list shows all");
         }
     }
     let wanted = |scenario: &Scenario| {
-        cli.only.is_empty() || cli.only.iter().any(|name| scenario.name.starts_with(name.as_str()))
+        cli.only.is_empty() || cli.only.iter().any(|name| scenario.is_called(name))
     };
     Ok(all.into_iter().filter(wanted).collect())
 }
@@ -214,9 +243,9 @@ fn chosen(cli: &Cli, all: Vec<Scenario>) -> Result<Vec<Scenario>> {
 fn missing(scenarios: &[Scenario], results: &Results, options: &Options) -> Vec<Scenario> {
     let whole = |scenario: &Scenario| {
         let Some(measured) = results.scenarios.get(scenario.name) else { return false };
-        options.kinds.iter().filter(|kind| scenario.programs.contains(kind)).all(|kind| {
+        options.kinds.iter().all(|kind| {
             let runs = measured.runs.iter().filter(|run| run.program == *kind).count();
-            u32::try_from(runs).is_ok_and(|runs| runs >= options.repeats)
+            u32::try_from(runs).is_ok_and(|runs| runs >= scenario.repeats(*kind, options.repeats))
         })
     };
     scenarios.iter().filter(|scenario| !whole(scenario)).cloned().collect()

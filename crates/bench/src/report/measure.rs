@@ -5,21 +5,31 @@
 //! once a turn. Every run is saved when it ends. A run with an error in any reply is no result: the
 //! scenario is reported as failed and the rest goes on.
 
+mod backlog;
+mod compaction;
+mod drive;
+mod figures;
+mod partitions;
+mod recovery;
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use walser_bench::{Arrivals, BatchShape, BenchError, Latency, Mark, Mode, Outcome, Workload};
+use anyhow::{Context, Result, bail};
+use walser_bench::{Arrivals, BatchShape, Mode, Workload};
 
+use crate::device;
 use crate::machine::{self, Machine, now, pause};
 use crate::peers::{Kind, Peer, Prepared, Programs};
 use crate::results::{Measured, Results, Run};
 use crate::scenarios::{PARTITIONS, Place, Scenario, Section, TOPIC, Work};
 use crate::storage::Storage;
 use crate::talk::{Frame, Talk};
-use crate::usage::{self, CpuClock, CpuTime, Footprint};
+use crate::usage::{self, CpuClock};
+use drive::{acknowledged, create, delete, generate};
+use figures::{Figures, add_footprint, figures};
 
 /// For how long a JVM runs a scenario before it is measured, at most.
 const COMPILE_SECONDS: f64 = 6.0;
@@ -67,13 +77,6 @@ pub(crate) struct Session {
     planned: usize,
 }
 
-/// What was used while the generator counted.
-#[derive(Clone, Copy, Debug)]
-struct Used {
-    cpu: CpuTime,
-    footprint: Footprint,
-}
-
 /// What a reader of a run must know.
 #[derive(Clone, Copy, Debug, Default)]
 struct Limits {
@@ -108,22 +111,21 @@ impl Session {
     /// Runs these scenarios, all repeats.
     pub(crate) fn run(&mut self, scenarios: &[Scenario]) -> Result<()> {
         let kinds = self.options.kinds.clone();
-        let repeats = usize::try_from(self.options.repeats)?;
+        let repeats = self.options.repeats;
         self.planned = scenarios
             .iter()
-            .map(|scenario| {
-                repeats * kinds.iter().filter(|kind| scenario.programs.contains(kind)).count()
-            })
+            .flat_map(|scenario| kinds.iter().map(|kind| scenario.repeats(*kind, repeats)))
+            .map(|repeats| repeats as usize)
             .sum();
         for turn in [Turn::Served(Place::Memory), Turn::Served(Place::Disk), Turn::Fresh] {
             let of_turn: Vec<&Scenario> =
                 scenarios.iter().filter(|scenario| turn_of(scenario) == turn).collect();
-            for repeat in 1..=self.options.repeats {
+            for repeat in 1..=repeats {
                 for kind in &kinds {
                     let of_kind: Vec<&Scenario> = of_turn
                         .iter()
                         .copied()
-                        .filter(|scenario| scenario.programs.contains(kind))
+                        .filter(|scenario| repeat <= scenario.repeats(*kind, repeats))
                         .collect();
                     if of_kind.is_empty() {
                         continue;
@@ -143,21 +145,27 @@ impl Session {
             for scenario in scenarios {
                 let storage = self.storage(scenario.place)?;
                 let load = machine::load_average()?;
-                let figures = match &scenario.work {
+                let whole = |figures: Figures| (figures, Limits::default());
+                let measured = match &scenario.work {
                     Work::Memory { connections, load } => {
-                        self.memory(kind, &storage, *connections, load)
+                        self.memory(kind, &storage, *connections, load).map(whole)
                     }
-                    Work::Start => self.start(kind, &storage),
+                    Work::Start => self.start(kind, &storage).map(whole),
+                    Work::Partitions { count, load } => {
+                        self.partitions(kind, &storage, scenario, *count, load)
+                    }
+                    Work::Recovery { partitions, bytes } => {
+                        self.recovery(kind, &storage, *partitions, *bytes).map(whole)
+                    }
+                    Work::Compaction { bytes, load } => {
+                        self.compaction(kind, &storage, *bytes, load).map(whole)
+                    }
+                    Work::Backlog { bytes, cache_bytes, load } => {
+                        self.backlog(kind, &storage, (*bytes, *cache_bytes), load).map(whole)
+                    }
                     Work::Load { .. } => bail!("{} needs a process that lives on", scenario.name),
                 };
-                self.keep(
-                    scenario,
-                    &storage,
-                    kind,
-                    repeat,
-                    load,
-                    figures.map(|figures| (figures, Limits::default())),
-                )?;
+                self.keep(scenario, &storage, kind, repeat, load, measured)?;
             }
             return Ok(());
         };
@@ -199,7 +207,7 @@ impl Session {
             Kind::Walser | Kind::Floor => self.options.warm_up_seconds.min(3.0),
         };
         eprintln!("{}: warming for {whole:.0} s", peer.kind);
-        create(peer, false)?;
+        create(peer, PARTITIONS, false)?;
         let base = Workload {
             topic: TOPIC.to_owned(),
             partitions: PARTITIONS,
@@ -234,11 +242,13 @@ impl Session {
         scenario: &Scenario,
         workload: &Workload,
         fill: Option<&Workload>,
-    ) -> Result<(BTreeMap<String, f64>, Limits)> {
+    ) -> Result<(Figures, Limits)> {
         if peer.kind == Kind::Kafka && fill.is_none() {
-            self.compile(peer, scenario, workload)?;
+            // The many runs over the disk are of one kind: what one compiled serves the next.
+            let most = if scenario.beside_device { COMPILE_SECONDS / 3.0 } else { COMPILE_SECONDS };
+            self.compile(peer, scenario.synced, workload, most)?;
         }
-        create(peer, scenario.synced)?;
+        create(peer, workload.partitions, scenario.synced)?;
         if let Some(fill) = fill {
             generate(fill, peer).context("while the topic was filled")?;
         }
@@ -246,32 +256,57 @@ impl Session {
         let workload =
             Workload { seconds, warm_up_seconds: (seconds / 2.0).min(2.0), ..workload.clone() };
         peer.pin()?;
+        let device = || -> Result<Option<f64>> {
+            scenario.beside_device.then(|| device::limit(storage.path(), &workload)).transpose()
+        };
+        let before = device()?;
         let measured = match scenario.section {
             Section::Produce => {
                 storage.while_writing(WRITTEN_BYTES, || generate(&workload, peer))?
             }
             _ => generate(&workload, peer),
         };
+        let after = device()?;
         delete(peer)?;
         let (outcome, used) = measured?;
         let mut figures = figures(&outcome, &used);
         add_footprint(&mut figures, "", &used.footprint);
+        // Disks have moods: the better of two moments is the limit.
+        if let (Some(before), Some(after)) = (before, after) {
+            let per_second = before.max(after);
+            let reached = figures.get("requests_per_second").copied().unwrap_or(0.0);
+            figures.insert("device_per_second".to_owned(), per_second);
+            figures.insert("device_share".to_owned(), reached / per_second);
+            let mb = figures.get("mb_per_second").copied().unwrap_or(0.0);
+            figures.insert("device_mb_per_second".to_owned(), mb * per_second / reached);
+        }
         let generator = outcome.generator;
         Ok((figures, Limits { generator: generator.was_limit, rate: generator.saturated }))
     }
 
     /// Lets a JVM compile what this scenario runs, on the core it is measured on: a compiler at work
     /// beside the broker would count as the broker's.
-    fn compile(&self, peer: &Peer, scenario: &Scenario, workload: &Workload) -> Result<()> {
-        create(peer, scenario.synced)?;
+    fn compile(
+        &self,
+        peer: &Peer,
+        synced: bool,
+        workload: &Workload,
+        seconds_max: f64,
+    ) -> Result<()> {
+        create(peer, workload.partitions, synced)?;
         peer.pin()?;
-        let seconds = self.options.warm_up_seconds.min(COMPILE_SECONDS);
+        self.practise(peer, workload, seconds_max);
+        delete(peer)
+    }
+
+    /// A run that gives no figure, over the topic that is there.
+    fn practise(&self, peer: &Peer, workload: &Workload, seconds_max: f64) {
+        let seconds = self.options.warm_up_seconds.min(seconds_max);
         let workload =
             Workload { seconds, warm_up_seconds: 0.0, verify: false, ..workload.clone() };
         if let Err(error) = generate(&workload, peer) {
             eprintln!("    while warming: {error:#}");
         }
-        delete(peer)
     }
 
     /// Idle, with connections, and under load: one process, in this order.
@@ -281,7 +316,7 @@ impl Session {
         storage: &Storage,
         connections: u32,
         load: &Workload,
-    ) -> Result<BTreeMap<String, f64>> {
+    ) -> Result<Figures> {
         let peer = Peer::start(&self.programs, kind, &storage.path().join("broker"), &[])?;
         pause(Duration::from_secs_f64(self.options.seconds.max(2.0)));
         let mut figures = BTreeMap::new();
@@ -292,7 +327,7 @@ impl Session {
         let idle = CpuClock::read(peer.pid())?.since(&cpu);
         figures.insert("idle_core_share".to_owned(), idle.seconds / seconds);
 
-        create(&peer, false)?;
+        create(&peer, PARTITIONS, false)?;
         let open = Workload {
             mode: Mode::Idle,
             topic: TOPIC.to_owned(),
@@ -313,7 +348,7 @@ impl Session {
     }
 
     /// From the start of the process to its first acknowledgement, on a folder that holds a topic.
-    fn start(&self, kind: Kind, storage: &Storage) -> Result<BTreeMap<String, f64>> {
+    fn start(&self, kind: Kind, storage: &Storage) -> Result<Figures> {
         let folder = storage.path().join("broker");
         let frame = Frame::produce(TOPIC, 1, 1, 1000)?;
         let first = Peer::start(&self.programs, kind, &folder, &[])?;
@@ -333,10 +368,9 @@ impl Session {
         acknowledged(&mut talk, &frame)?;
         let first_ack = began.elapsed();
         peer.stop()?;
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
         Ok(BTreeMap::from([
-            ("listening_ms".to_owned(), ms(listening)),
-            ("first_ack_ms".to_owned(), ms(first_ack)),
+            ("listening_ms".to_owned(), milliseconds(listening)),
+            ("first_ack_ms".to_owned(), milliseconds(first_ack)),
         ]))
     }
 
@@ -361,7 +395,7 @@ impl Session {
         kind: Kind,
         repeat: u32,
         load: [f64; 3],
-        measured: Result<(BTreeMap<String, f64>, Limits)>,
+        measured: Result<(Figures, Limits)>,
     ) -> Result<()> {
         self.done += 1;
         let progress = format!("[{:>3}/{}]", self.done, self.planned);
@@ -415,149 +449,18 @@ impl Session {
     }
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 fn turn_of(scenario: &Scenario) -> Turn {
     match scenario.work {
         Work::Load { .. } => Turn::Served(scenario.place),
-        Work::Memory { .. } | Work::Start => Turn::Fresh,
+        Work::Memory { .. }
+        | Work::Start
+        | Work::Partitions { .. }
+        | Work::Recovery { .. }
+        | Work::Compaction { .. }
+        | Work::Backlog { .. } => Turn::Fresh,
     }
-}
-
-/// Creates the scenarios' topic.
-fn create(peer: &Peer, synced: bool) -> Result<()> {
-    let settings: &[(&str, &str)] = match (peer.kind, synced) {
-        (Kind::Floor, _) | (Kind::Kafka, false) => &[],
-        (Kind::Kafka, true) => &[("flush.messages", "1")],
-        // A deleted topic leaves the tmpfs at once and not in a minute, as in Kafka's properties.
-        (Kind::Walser, false) => &[("file.delete.delay.ms", "0"), ("durability", "relaxed")],
-        (Kind::Walser, true) => &[("file.delete.delay.ms", "0")],
-    };
-    let mut talk = Talk::connect(peer.address)?;
-    let partitions = i32::try_from(PARTITIONS)?;
-    // Kafka answers when the controller knows the topic, a little before its partitions are led, and
-    // for a moment after a deletion still has the old one.
-    let began = now();
-    loop {
-        match talk.create_topic(TOPIC, partitions, settings) {
-            Ok(()) => break,
-            Err(error) if began.elapsed() > Duration::from_secs(20) => return Err(error),
-            Err(_) => pause(Duration::from_millis(50)),
-        }
-    }
-    acknowledged(&mut talk, &Frame::produce(TOPIC, partitions, 1, 10)?)
-}
-
-fn delete(peer: &Peer) -> Result<()> {
-    Talk::connect(peer.address)?.delete_topic(TOPIC)
-}
-
-/// Sends until it is acknowledged: a broker that has just started does not lead its partitions yet.
-fn acknowledged(talk: &mut Talk, frame: &Frame) -> Result<()> {
-    let began = now();
-    loop {
-        match talk.send(frame) {
-            Ok(_) => return Ok(()),
-            Err(error) if began.elapsed() > Duration::from_secs(30) => return Err(error),
-            Err(_) => pause(Duration::from_millis(1)),
-        }
-    }
-}
-
-/// Runs the generator on its own core and reads the broker's clocks at its marks.
-fn generate(workload: &Workload, peer: &Peer) -> Result<(Outcome, Used)> {
-    let (pid, address): (u32, SocketAddr) = (peer.pid(), peer.address);
-    std::thread::scope(|scope| {
-        let generator = scope.spawn(move || -> Result<(Outcome, Used)> {
-            machine::pin_this_thread(machine::GENERATOR_CORE)?;
-            let mut clocks: [Option<Result<CpuClock>>; 2] = [None, None];
-            let mut footprint = None;
-            let outcome = walser_bench::run_marked(workload, address, &mut |mark| match mark {
-                Mark::Start => clocks[0] = Some(CpuClock::read(pid)),
-                Mark::End => {
-                    clocks[1] = Some(CpuClock::read(pid));
-                    footprint = Some(usage::footprint(pid));
-                }
-            });
-            let outcome = outcome.map_err(refused)?;
-            let [Some(from), Some(to)] = clocks else { bail!("the generator gave no marks") };
-            let cpu = to?.since(&from?);
-            let footprint = footprint.context("the generator gave no end mark")??;
-            Ok((outcome, Used { cpu, footprint }))
-        });
-        generator.join().map_err(|_| anyhow!("the generator panicked"))?
-    })
-}
-
-/// What a refused run says, with the errors that were counted.
-fn refused(error: BenchError) -> anyhow::Error {
-    match &error {
-        BenchError::Refused { outcome, .. } if !outcome.errors.is_empty() => {
-            anyhow!("{error} ({:?})", outcome.errors)
-        }
-        BenchError::Refused { .. }
-        | BenchError::Workload(_)
-        | BenchError::Io { .. }
-        | BenchError::Protocol(_) => error.into(),
-    }
-}
-
-/// All that can be worked out from a run, by name. What was not counted has no figure.
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^53")]
-fn figures(outcome: &Outcome, used: &Used) -> BTreeMap<String, f64> {
-    let mut figures = BTreeMap::new();
-    let mut put = |name: &str, value: f64| {
-        if value.is_finite() {
-            figures.insert(name.to_owned(), value);
-        }
-    };
-    let (cpu, seconds) = (used.cpu.seconds, outcome.seconds);
-    let per = |amount: f64| if amount > 0.0 { cpu / amount } else { f64::NAN };
-    let rate = |count: u64| if count > 0 { count as f64 / seconds } else { f64::NAN };
-    put("seconds", seconds);
-    put("requests", outcome.requests as f64);
-    put("other_requests", outcome.other_requests as f64);
-    put("batches", outcome.batches as f64);
-    put("records", outcome.records as f64);
-    put("bytes", outcome.bytes as f64);
-    put("delivered_bytes", outcome.fetched_bytes as f64);
-    put("cpu_seconds", cpu);
-    put("user_share", used.cpu.user_share);
-    put("core_share", cpu / seconds);
-    put("cpu_us_per_request", per(outcome.requests as f64) * 1e6);
-    put("cpu_us_per_batch", per(outcome.batches as f64) * 1e6);
-    put("cpu_s_per_gb", per(outcome.bytes as f64) * 1e9);
-    put("cpu_s_per_gb_delivered", per(outcome.fetched_bytes as f64) * 1e9);
-    put(
-        "records_per_cpu_second",
-        if outcome.records > 0 { 1.0 / per(outcome.records as f64) } else { f64::NAN },
-    );
-    put("requests_per_second", rate(outcome.requests));
-    put("records_per_second", rate(outcome.records));
-    put("mb_per_second", rate(outcome.bytes) / 1e6);
-    put("generator_share", outcome.generator.busy_share);
-    put("generator_lag_us", outcome.generator.lag_us_max);
-    let mut latency = |of: &str, latency: &Latency| {
-        if latency.count > 0 {
-            put(&format!("{of}_p50_us"), latency.p50_us);
-            put(&format!("{of}_p90_us"), latency.p90_us);
-            put(&format!("{of}_p99_us"), latency.p99_us);
-            put(&format!("{of}_p999_us"), latency.p999_us);
-            put(&format!("{of}_max_us"), latency.max_us);
-        }
-    };
-    latency("ack", &outcome.latency);
-    if let Some(end_to_end) = &outcome.end_to_end {
-        latency("e2e", end_to_end);
-    }
-    if let Some(target) = outcome.target_rate {
-        put("target_per_second", target);
-    }
-    figures
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of threads and files are small")]
-fn add_footprint(figures: &mut BTreeMap<String, f64>, prefix: &str, footprint: &Footprint) {
-    figures.insert(format!("{prefix}rss_mb"), footprint.rss_mb);
-    figures.insert(format!("{prefix}pss_mb"), footprint.pss_mb);
-    figures.insert(format!("{prefix}threads"), footprint.threads as f64);
-    figures.insert(format!("{prefix}descriptors"), footprint.descriptors as f64);
 }

@@ -2,6 +2,9 @@
 //!
 //! Holds no figure that was not measured: a scenario that was not run is left out.
 
+mod grid;
+mod storage;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -40,7 +43,8 @@ fn page(results: &Results, scenarios: &[Scenario], raw: &str, plots: &[&str]) ->
     for section in Section::ALL {
         let of_section: Vec<&Scenario> =
             scenarios.iter().filter(|scenario| scenario.section == section).collect();
-        let table = table(results, &of_section);
+        let table = grid::table(section, results, &of_section)
+            .unwrap_or_else(|| table(results, &of_section));
         if table.is_empty() {
             continue;
         }
@@ -133,6 +137,12 @@ fn table(results: &Results, scenarios: &[&Scenario]) -> String {
         "| scenario | figure | Kafka | Walser | floor | Walser to Kafka | to the floor |\n|---|---|--:|--:|--:|--:|--:|\n",
     );
     text.push_str(&rows);
+    legend(&mut text, results, scenarios);
+    text
+}
+
+/// What the signs beside figures mean.
+fn legend(text: &mut String, results: &Results, scenarios: &[&Scenario]) {
     let bound =
         |program| scenarios.iter().any(|scenario| results.generator_bound(scenario.name, program));
     if Kind::ALL.iter().any(|program| bound(*program)) {
@@ -145,23 +155,26 @@ fn table(results: &Results, scenarios: &[&Scenario]) -> String {
     if Kind::ALL.iter().any(|program| missed(*program)) {
         text.push_str("\n‡ It did not reach the asked rate: its latencies are those of a queue.\n");
     }
-    text
 }
 
 fn cell(results: &Results, scenario: &Scenario, shown: &Shown, program: Kind) -> Option<String> {
     let spread = scaled(results, scenario.name, shown, program)?;
-    let mark = if results.rate_missed(scenario.name, program) {
-        "‡"
-    } else if results.generator_bound(scenario.name, program) {
-        "†"
-    } else {
-        ""
-    };
-    let value = format!("{}{mark}", short(spread.median));
+    let value = format!("{}{}", short(spread.median), mark(results, scenario.name, program));
     if spread.min.total_cmp(&spread.max).is_eq() {
         return Some(value);
     }
     Some(format!("{value} ({}–{})", short(spread.min), short(spread.max)))
+}
+
+/// What a reader of a figure must know, as a sign that is explained below its table.
+fn mark(results: &Results, scenario: &str, program: Kind) -> &'static str {
+    if results.rate_missed(scenario, program) {
+        "‡"
+    } else if results.generator_bound(scenario, program) {
+        "†"
+    } else {
+        ""
+    }
 }
 
 fn scaled(results: &Results, scenario: &str, shown: &Shown, program: Kind) -> Option<Spread> {
@@ -194,6 +207,9 @@ const PRODUCE_PLOT: &str = "produce.svg";
 const CURVE_PLOT: &str = "sizes.svg";
 const FETCH_PLOT: &str = "fetch.svg";
 const LATENCY_PLOT: &str = "latency.svg";
+const SYNCED_SIZES_PLOT: &str = "synced-sizes.svg";
+const PARTITIONS_PLOT: &str = "partitions.svg";
+const RECOVERY_PLOT: &str = "recovery.svg";
 const OTHER_PLOTS: [(&str, Section, &str, &str); 4] = [
     (
         "synced.svg",
@@ -213,6 +229,9 @@ const OTHER_PLOTS: [(&str, Section, &str, &str); 4] = [
 
 fn plot_section(name: &str) -> Option<Section> {
     match name {
+        SYNCED_SIZES_PLOT => Some(Section::SyncedSizes),
+        PARTITIONS_PLOT => Some(Section::Partitions),
+        RECOVERY_PLOT => Some(Section::Recovery),
         PRODUCE_PLOT | CURVE_PLOT => Some(Section::Produce),
         FETCH_PLOT => Some(Section::Fetch),
         LATENCY_PLOT => Some(Section::Latency),
@@ -222,6 +241,13 @@ fn plot_section(name: &str) -> Option<Section> {
 
 fn alternative(name: &str) -> &'static str {
     match name {
+        SYNCED_SIZES_PLOT => {
+            "MB/s of synced batches by their size: Kafka, Walser and the device alone"
+        }
+        PARTITIONS_PLOT => {
+            "Creation, memory, throughput and open files over the number of partitions"
+        }
+        RECOVERY_PLOT => "Time from the start of the process to an acknowledged produce",
         PRODUCE_PLOT => "Broker CPU of produce requests: Kafka, Walser and the floor",
         CURVE_PLOT => "Broker CPU per GB over the size of records, on logarithmic axes",
         FETCH_PLOT => "Broker CPU of fetch requests: Kafka, Walser and the floor",
@@ -252,6 +278,9 @@ fn plots(results: &Results, scenarios: &[Scenario]) -> Vec<(String, String)> {
     put(CURVE_PLOT, curve(results));
     put(FETCH_PLOT, bars("Broker CPU to hand out records", shorter, &first(Section::Fetch), 2));
     put(LATENCY_PLOT, latency(results));
+    put(SYNCED_SIZES_PLOT, storage::synced(results));
+    put(PARTITIONS_PLOT, storage::partitions(results));
+    put(RECOVERY_PLOT, storage::recovery(results));
     for (name, section, title, subtitle) in OTHER_PLOTS {
         let mut panels = Vec::new();
         for scenario in of(section) {
@@ -428,5 +457,42 @@ mod tests {
         assert!(page.contains("| CPU per 1 KB request | ≤ 0.20 × Kafka | 0.167 × | ✅ reached |"));
         assert!(!page.contains("Memory") && !page.contains("NaN"));
         assert_eq!(plots(&results, &scenarios).len(), 1);
+    }
+    #[test]
+    fn scenarios_that_differ_in_size_have_a_row_each() {
+        let run = |program, value: f64| Run {
+            program,
+            repeat: 1,
+            load: [0.0; 3],
+            generator_bound: false,
+            rate_missed: false,
+            figures: BTreeMap::from([
+                ("create_ms".to_owned(), value),
+                ("mb_per_second".to_owned(), 100.0 / value),
+            ]),
+        };
+        let mut results = Results::default();
+        for (scenario, runs) in [
+            ("partitions-1k", vec![run(Kind::Kafka, 4.0), run(Kind::Walser, 0.5)]),
+            ("partitions-100k", vec![run(Kind::Walser, 0.25)]),
+        ] {
+            let measured = Measured {
+                at: String::new(),
+                machine: Machine::default(),
+                storage: String::new(),
+                seconds: 1.0,
+                runs,
+            };
+            results.scenarios.insert(scenario.to_owned(), measured);
+        }
+        let scenarios = crate::scenarios::all();
+        let plots = plots(&results, &scenarios);
+        assert_eq!(plots.len(), 1);
+        assert!(!plots[0].1.contains("NaN"));
+        let page = page(&results, &scenarios, "kafka.json", &[PARTITIONS_PLOT]);
+        assert!(page.contains("| 1,000 | 4 | 0.5 | **0.125** | – | – | – |"), "{page}");
+        assert!(page.contains("| 100,000 | – | 0.25 | – |"), "{page}");
+        assert!(!page.contains("| 10,000 |"), "what was not measured has no row");
+        assert!(page.contains(&format!("]({PARTITIONS_PLOT})")));
     }
 }

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{self, now, pause};
 
-/// Longest wait for a start or an orderly stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a start or an orderly stop: Kafka, killed with 10,000 partitions, takes a minute and
+/// may take several.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What `kafka-server-start.sh` gives the JVM.
 const KAFKA_JVM: &[&str] = &[
@@ -264,6 +265,11 @@ impl Peer {
             pause(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// SIGKILL, in the midst of whatever it does.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// The end of its log.

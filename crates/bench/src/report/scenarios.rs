@@ -3,6 +3,10 @@
 //!
 //! Does not run anything, and does not say what is good: the goals are in `goals.rs`.
 
+mod storage;
+
+pub(crate) use storage::{PARTITION_COUNTS, SYNCED_CELLS, SYNCED_CONNECTIONS, SYNCED_SIZES, smoke};
+
 use walser_bench::{Arrivals, BatchShape, Mode, Workload};
 
 use crate::peers::Kind;
@@ -17,10 +21,15 @@ pub(crate) enum Section {
     Groups,
     Memory,
     Start,
+    SyncedSizes,
+    Partitions,
+    Recovery,
+    Compaction,
+    Backlog,
 }
 
 impl Section {
-    pub(crate) const ALL: [Section; 7] = [
+    pub(crate) const ALL: [Section; 12] = [
         Section::Produce,
         Section::Fetch,
         Section::Latency,
@@ -28,6 +37,11 @@ impl Section {
         Section::Groups,
         Section::Memory,
         Section::Start,
+        Section::SyncedSizes,
+        Section::Partitions,
+        Section::Recovery,
+        Section::Compaction,
+        Section::Backlog,
     ];
 
     /// Its heading.
@@ -40,6 +54,11 @@ impl Section {
             Section::Groups => "Consumer groups",
             Section::Memory => "Memory",
             Section::Start => "Start",
+            Section::SyncedSizes => "Synced, by connections and the size of a batch",
+            Section::Partitions => "Partitions",
+            Section::Recovery => "Recovery",
+            Section::Compaction => "Compaction",
+            Section::Backlog => "A reader of a large backlog beside readers of the tail",
         }
     }
 }
@@ -62,6 +81,16 @@ pub(crate) enum Work {
     Memory { connections: u32, load: Workload },
     /// A process started on a folder that holds a topic, until it acknowledges.
     Start,
+    /// A fresh process and so many partitions: their creation, what they cost at rest, and produce
+    /// spread over all of them.
+    Partitions { count: u32, load: Workload },
+    /// Killed, started, stopped and started again on so many partitions that hold so many bytes in all.
+    Recovery { partitions: u32, bytes: u64 },
+    /// Keyed records, so many bytes of them, compacted; then again beside a producer.
+    Compaction { bytes: u64, load: Workload },
+    /// Readers of the tail, alone and beside one that reads a backlog of so many bytes, while so many
+    /// are left to the page cache.
+    Backlog { bytes: u64, cache_bytes: u64, load: Workload },
 }
 
 /// A figure that the report shows of a scenario.
@@ -108,6 +137,10 @@ pub(crate) struct Scenario {
     pub(crate) shown: &'static [Shown],
     /// No longer than this, as it writes gigabytes a second into memory.
     pub(crate) seconds_max: f64,
+    /// Turns of Kafka, at most, where one takes minutes.
+    pub(crate) kafka_repeats_max: u32,
+    /// What the device itself does with such writes is measured beside each run.
+    pub(crate) beside_device: bool,
     /// Part of `--quick`: what the machine's memory moves least (see `ballast`).
     pub(crate) quick: bool,
 }
@@ -179,6 +212,8 @@ fn load(
         work: Work::Load { workload, fill: None },
         shown,
         seconds_max: f64::MAX,
+        kafka_repeats_max: u32::MAX,
+        beside_device: false,
         quick: false,
     }
 }
@@ -188,7 +223,32 @@ pub(crate) fn all() -> Vec<Scenario> {
     let mut all = produce_scenarios();
     all.extend(read_scenarios());
     all.extend(other_scenarios());
+    all.extend(storage::scenarios());
     all
+}
+
+impl Scenario {
+    /// Whether a name that somebody asked for means this one, alone or with others.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let storage = matches!(
+            self.section,
+            Section::SyncedSizes
+                | Section::Partitions
+                | Section::Recovery
+                | Section::Compaction
+                | Section::Backlog
+        );
+        self.name.starts_with(name) || (storage && name == "storage")
+    }
+
+    /// How many turns a program gets of those that were asked for.
+    pub(crate) fn repeats(&self, program: Kind, asked: u32) -> u32 {
+        match program {
+            _ if !self.programs.contains(&program) => 0,
+            Kind::Kafka => asked.min(self.kafka_repeats_max),
+            Kind::Walser | Kind::Floor => asked,
+        }
+    }
 }
 
 fn produce_scenarios() -> Vec<Scenario> {
@@ -351,12 +411,17 @@ mod tests {
                     workload.check().unwrap();
                     fill.iter().for_each(|fill| fill.check().unwrap());
                 }
-                Work::Memory { load, .. } => load.check().unwrap(),
-                Work::Start => {}
+                Work::Memory { load, .. }
+                | Work::Partitions { load, .. }
+                | Work::Compaction { load, .. }
+                | Work::Backlog { load, .. } => load.check().unwrap(),
+                Work::Start | Work::Recovery { .. } => {}
             }
         }
-        for (_, _, name) in CURVE {
-            assert!(names.contains(name), "the curve names {name}");
+        let plotted = CURVE.iter().map(|(_, _, name)| *name);
+        let plotted = plotted.chain(PARTITION_COUNTS.iter().map(|(_, _, name)| *name));
+        for name in plotted.chain(SYNCED_CELLS.iter().flatten().map(|(name, _)| *name)) {
+            assert!(names.contains(name), "a plot names {name}");
         }
     }
 }

@@ -1,8 +1,11 @@
 //! One connection that asks and waits: topics are made and removed with it, a start is watched with
 //! it, and instructions are counted with it. What is measured by time goes through the generator.
 
+mod admin;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -118,6 +121,12 @@ impl Talk {
         Ok(())
     }
 
+    /// Sends any produce request.
+    pub(crate) fn produce(&mut self, request: &ProduceRequest) -> Result<()> {
+        let bytes = encode(PRODUCE, request)?;
+        self.send(&Frame { bytes, check: Check::Produce }).map(drop)
+    }
+
     /// Deletes a topic.
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<()> {
         let request = DeleteTopicsRequest {
@@ -153,6 +162,16 @@ impl Frame {
         records: usize,
         record_size: usize,
     ) -> Result<Frame> {
+        Frame::produce_to(topic, 0..partitions, records, record_size)
+    }
+
+    /// The same for some partitions only.
+    pub(crate) fn produce_to(
+        topic: &str,
+        partitions: Range<i32>,
+        records: usize,
+        record_size: usize,
+    ) -> Result<Frame> {
         let mut batch = BatchBuilder::new(Codec::None);
         let value: Vec<u8> =
             (0..record_size).map(|at| b'a' + u8::try_from(at % 26).unwrap_or(0)).collect();
@@ -161,8 +180,8 @@ impl Frame {
             batch.push(Timestamp(1_700_000_000_000), None, Some(&value), &[]);
         }
         let batch = batch.build()?;
-        let parts = (0..partitions)
-            .map(|index| PartitionProduceData { index, records: Some(batch.clone()) });
+        let parts =
+            partitions.map(|index| PartitionProduceData { index, records: Some(batch.clone()) });
         let topic = TopicProduceData {
             name: Str::from(topic),
             partition_data: parts.collect(),

@@ -105,6 +105,13 @@ pub(crate) fn footprint(pid: u32) -> Result<Footprint> {
     })
 }
 
+/// Bytes that a process has caused to be read from a disk, read-ahead included.
+pub(crate) fn disk_reads(pid: u32) -> Result<u64> {
+    let text = read(&format!("/proc/{pid}/io"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("read_bytes:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).context("/proc/PID/io has no read_bytes")
+}
+
 /// A line `Name:  123 kB` in decimal megabytes.
 fn megabytes(rollup: &str, name: &str) -> Result<f64> {
     let kib: f64 = rollup
@@ -156,5 +163,6 @@ mod tests {
         let footprint = footprint(std::process::id()).unwrap();
         assert!(footprint.rss_mb > 0.5 && footprint.pss_mb <= footprint.rss_mb + 0.1);
         assert!(footprint.threads >= 1 && footprint.descriptors >= 3);
+        super::disk_reads(std::process::id()).unwrap();
     }
 }
