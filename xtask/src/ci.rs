@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bench, compat, crash, dist, fuzz, guide, tidy};
+use crate::{bench, compat, crash, dist, fuzz, guide, import, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
 fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands, speed
-beside the floor and instructions, the static binary with image and unit, kill -9 under load.
+beside the floor and instructions, the static binary with image and unit, a Kafka folder imported, kill -9
+under load.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -57,6 +58,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     step("static binary, image, unit");
     let quick = ["--check", "--profile", "release"].map(str::to_owned);
     succeeded("dist", dist::run(&quick)?)?;
+    step("a Kafka broker's folder imported");
+    succeeded("import", import::run(&[])?)?;
     step("kill -9");
     succeeded("crash", crash::run(&[])?)?;
     println!("== all passed after {} s", start.elapsed().as_secs());

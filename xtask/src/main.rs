@@ -9,6 +9,7 @@ mod crash;
 mod dist;
 mod fuzz;
 mod guide;
+mod import;
 mod python;
 mod tidy;
 
@@ -53,6 +54,11 @@ const VERBS: &[Verb] = &[
         name: "guide",
         about: "the commands of docs/guide, run as a reader would",
         run: guide::run,
+    },
+    Verb {
+        name: "import",
+        about: "what a real Kafka wrote, imported and compared; Kafka's dump tool reads our files",
+        run: import::run,
     },
 ];
 

@@ -89,7 +89,10 @@ impl Broker {
         let every_broker = of(ConfigResource::ClusterDefault);
         let this_broker = of(ConfigResource::Broker(self.node));
         match self.config_at_start.with_dynamic(&every_broker, &this_broker) {
-            Ok(config) => self.config.store(Arc::new(config)),
+            Ok(config) => {
+                self.log_dir().set_reserve(config.log_dir_reserve_bytes);
+                self.config.store(Arc::new(config));
+            }
             Err(errors) => {
                 for error in errors {
                     tracing::error!(%error, "a setting changed at run time is not in force");
@@ -104,6 +107,9 @@ impl Broker {
         let opened =
             Arc::new(Topic::new(topic.id, topic.name.clone(), topic.internal, config, partitions));
         self.topics.insert(opened.clone());
+        if crate::flush::interval(&opened.config()).is_some() {
+            self.flush_changed.notify_one();
+        }
         self.lead_groups(&opened);
     }
 
@@ -138,6 +144,7 @@ impl Broker {
 
     fn configure(&self, image: &Image, topic: &Topic) {
         topic.set_config(self.topic_config(image, &topic.name));
+        self.flush_changed.notify_one();
     }
 
     fn topic_config(&self, image: &Image, name: &str) -> TopicConfig {

@@ -28,7 +28,7 @@ use crate::producer_ids::ProducerIds;
 use crate::topic_table::{Topic, TopicRef, TopicTable};
 
 /// The folder of the metadata log within the data folder.
-const METADATA_FOLDER: &str = "__cluster_metadata";
+pub const METADATA_FOLDER: &str = "__cluster_metadata";
 
 /// Threads that sync segments, for what is too large for the journal. Syncs of different logs overlap
 /// on a disk with a queue.
@@ -51,6 +51,10 @@ pub struct Broker {
     /// The configuration this process was started with, without what was changed since.
     pub(crate) config_at_start: BrokerConfig,
     pub(crate) applied: watch::Sender<u64>,
+    /// Upkeep is wanted before its time.
+    pub(crate) upkeep_due: Arc<tokio::sync::Notify>,
+    /// A topic may have another `flush.ms`.
+    pub(crate) flush_changed: Arc<tokio::sync::Notify>,
     producer_ids: ProducerIds,
     budget: Budget,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
@@ -96,6 +100,8 @@ impl Broker {
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
             cleaners,
+            upkeep_due: Arc::default(),
+            flush_changed: Arc::default(),
             producer_ids: ProducerIds::default(),
             budget: Budget::new(config.queued_max_request_bytes, config.socket_request_max_bytes),
             tasks: parking_lot::Mutex::default(),
@@ -113,6 +119,8 @@ impl Broker {
             tokio::spawn(broker.clone().follow_metadata(changes)),
             tokio::spawn(broker.groups.clone().keep_time()),
             tokio::spawn(crate::upkeep::run(Arc::downgrade(&broker))),
+            tokio::spawn(crate::full_disk::watch(Arc::downgrade(&broker))),
+            tokio::spawn(crate::flush::run(Arc::downgrade(&broker), broker.flush_changed.clone())),
         ];
         *broker.tasks.lock() = tasks;
         let recovering = broker.clone();

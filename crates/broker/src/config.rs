@@ -39,7 +39,7 @@ pub use key::{lookup, nearest};
 pub use listener::Listener;
 pub use settings::{RESERVED_VARIABLES, Setting, Settings};
 pub use source::Source;
-pub use topic::TopicConfig;
+pub use topic::{TopicConfig, acknowledgement};
 pub use topic_keys::TOPIC_KEYS;
 pub use value::{list_append, list_subtract};
 

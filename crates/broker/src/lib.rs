@@ -12,6 +12,8 @@ mod cleaner;
 pub mod config;
 mod configs;
 pub mod error;
+mod flush;
+mod full_disk;
 pub mod groups;
 pub mod limits;
 pub mod offsets;
@@ -21,7 +23,7 @@ mod topic_table;
 mod topics;
 mod upkeep;
 
-pub use broker::{Broker, StartError};
+pub use broker::{Broker, METADATA_FOLDER, StartError};
 pub use configs::{AlterRefusal, AlterRequest, RequestedChange, RequestedEdit};
 pub use offsets::OffsetRefusal;
 pub use topic_table::{Topic, TopicRef, TopicTable};

@@ -18,9 +18,10 @@ pub(crate) async fn run(broker: Weak<Broker>) {
             return;
         };
         let wait = checkpoint.min(retention);
-        env::clock::sleep(wait).await;
+        let Some(due) = broker.upgrade().map(|broker| broker.upkeep_due.clone()) else { return };
+        let asked_for = env::clock::timeout(wait, due.notified()).await.is_some();
         since_retention += wait;
-        let retention_is_due = since_retention >= retention;
+        let retention_is_due = asked_for || since_retention >= retention;
         if retention_is_due {
             since_retention = Duration::ZERO;
         }

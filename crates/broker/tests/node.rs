@@ -312,3 +312,63 @@ async fn a_partition_at_rest_wakes_when_it_is_written_to() {
     assert_eq!(read(&broker, "orders", 0), Vec::<String>::new());
     broker.stop().await;
 }
+
+#[tokio::test]
+async fn a_relaxed_topic_acknowledges_no_more_unsynced_records_than_flush_messages_allows() {
+    let sim = Sim::new(21);
+    let broker = start(&sim).await;
+    create(&broker, "t", 1, &[("durability", "relaxed"), ("flush.messages", "3")]).await;
+    write(&broker, &sim, "t", 0, &["on disk"]).await;
+    let topic = broker.topic(TopicRef::Name("t")).expect("the topic is there");
+    let partition = topic.partition(0).expect("the partition is there");
+    partition.log().expect("it opens").sync().expect("synced");
+
+    sim.disk.stall_syncs(true);
+    let take =
+        |value| append(&topic, &partition, &batch(&sim, &[value]), Acks::All).expect("taken");
+    for value in ["one", "two"] {
+        let appended = take(value);
+        assert!(partition.high_watermark() >= appended.acknowledged_at, "{value} waits for a sync");
+    }
+    let third = take("three");
+    let fourth = take("four");
+    assert!(partition.high_watermark() < third.acknowledged_at, "three unsynced, acknowledged");
+    sim.disk.stall_syncs(false);
+    acknowledged(&partition, fourth.acknowledged_at).await.expect("acknowledged after the sync");
+    assert!(partition.log().expect("it opens").durable_end() >= third.acknowledged_at);
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_relaxed_topic_is_synced_when_flush_ms_has_passed() {
+    let sim = Sim::new(22);
+    let broker = start(&sim).await;
+    create(&broker, "t", 1, &[("durability", "relaxed")]).await;
+    write(&broker, &sim, "t", 0, &["early"]).await;
+    let topic = broker.topic(TopicRef::Name("t")).expect("the topic is there");
+    let partition = topic.partition(0).expect("the partition is there");
+    assert!(
+        partition.log().expect("it opens").durable_end()
+            < partition.log().expect("it opens").log_end(),
+        "nobody asked for a sync"
+    );
+
+    let edit = RequestedEdit::Set("1000".to_owned());
+    let request = AlterRequest {
+        resource: ConfigResource::Topic("t".to_owned()),
+        change: RequestedChange::Incremental(vec![("flush.ms".to_owned(), edit)]),
+    };
+    let answers = broker.alter_configs(vec![request], false).await;
+    assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
+    for _ in 0..100_000 {
+        if partition.log().expect("it opens").durable_end()
+            == partition.log().expect("it opens").log_end()
+        {
+            broker.stop().await;
+            return;
+        }
+        sim.clock.advance(Duration::from_millis(100));
+        env::clock::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("never synced");
+}

@@ -56,6 +56,9 @@ pub trait Disk: Send + Sync + Debug {
     fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Gives a file or folder another name, replacing a file there at once.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Copies the content of a file to a new one, on file systems that can without doubling its blocks;
+    /// the copy is not synced.
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; open handles go on reading it.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder and everything in it.
@@ -183,6 +186,10 @@ impl Disk for SystemDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::copy(from, to).map(|_| ())
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

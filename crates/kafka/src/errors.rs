@@ -35,6 +35,7 @@ impl Coded for LogError {
         match self {
             LogError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             LogError::Io { .. }
+            | LogError::Full { .. }
             | LogError::Fenced { .. }
             | LogError::Damaged { .. }
             | LogError::TailMissing { .. }

@@ -53,6 +53,12 @@ impl Log {
         epoch: LeaderEpoch,
         origin: Origin,
     ) -> Result<AppendInfo, AppendError> {
+        let offered = u64::try_from(batches.len()).unwrap_or(u64::MAX);
+        match (&self.room, origin) {
+            (Some(room), Origin::Client) => room.admit(offered)?,
+            (Some(room), _) => room.take(offered),
+            (None, _) => {}
+        }
         let config = self.config.load();
         let now = Timestamp(self.env.clock.wall_ms());
         let mut prepared = validate::prepare(batches, origin, &config, now)?;
@@ -137,12 +143,9 @@ impl Log {
             let parts: SmallVec<[IoSlice<'_>; 8]> =
                 group.iter().flat_map(validate::Prepared::parts).collect();
             let len: usize = parts.iter().map(|part| part.len()).sum();
-            self.fencing(
-                writer
-                    .file
-                    .write_all_at(&parts, at)
-                    .map_err(|error| LogError::io(&writer.active.path(), "write", error)),
-            )?;
+            if let Err(error) = writer.file.write_all_at(&parts, at) {
+                return Err(self.take_back(writer, position, error));
+            }
             at += u64::try_from(len).unwrap_or(0);
         }
         assert!(
@@ -162,6 +165,24 @@ impl Log {
             writer.unjournaled_end = end;
         }
         Ok(())
+    }
+
+    /// After a write behind `position` that failed. On a full disk what is there of it is cut off again
+    /// and the log is as it was; anything else fences it.
+    fn take_back(&self, writer: &mut Writer, position: u32, error: std::io::Error) -> LogError {
+        let path = writer.active.path();
+        let mut error = LogError::of_write(&path, "write", error);
+        if error.is_full() {
+            // Synced, as the journal may make later records durable before the segment is: what was
+            // cut must not be found between them.
+            writer.reserved = 0;
+            let cut = writer.file.set_len(u64::from(position));
+            match cut.and_then(|()| writer.file.sync_data()) {
+                Ok(()) => self.tell_exhausted(&error),
+                Err(cut) => error = LogError::io(&path, "truncate", cut),
+            }
+        }
+        self.fenced_unless_full::<()>(Err(error.clone())).err().unwrap_or(error)
     }
 
     /// Whether the batches will be durable with the next commit of the journal. Those of a relaxed
@@ -222,13 +243,10 @@ impl Log {
     /// written by the next sync.
     pub(crate) fn roll(&self, writer: &mut Writer, base: Offset) -> Result<(), LogError> {
         let path = self.dir.join(names::segment_file(base, names::LOG));
-        let file = match self.env.disk.open(&path, OpenMode::CreateNew) {
-            // Nothing has changed yet, and it is no fault of the disk.
-            Err(error) if too_many_open(&error) => {
-                return Err(LogError::io(&path, "create", error));
-            }
-            opened => self.fencing(opened.map_err(|error| LogError::io(&path, "create", error)))?,
-        };
+        // Nothing has changed yet.
+        let created = self.env.disk.open(&path, OpenMode::CreateNew);
+        let created = created.map_err(|error| LogError::of_write(&path, "create", error));
+        let file = self.fenced_unless_full(created)?;
         // Indexes of an earlier segment that began here and was cut must not describe this one.
         for kind in [names::INDEX, names::TIME_INDEX] {
             let stale = self.dir.join(names::segment_file(base, kind));
@@ -283,12 +301,18 @@ impl Log {
             return Ok(());
         }
         let ahead = step.min(u64::from(segment_bytes_max(config)).saturating_sub(end));
-        self.fencing(
-            writer
-                .file
-                .allocate(u64::from(position), u64::from(size) + ahead)
-                .map_err(|error| LogError::io(&writer.active.path(), "allocate", error)),
-        )?;
+        let allocated = writer
+            .file
+            .allocate(u64::from(position), u64::from(size) + ahead)
+            .map_err(|error| LogError::of_write(&writer.active.path(), "allocate", error));
+        if allocated.as_ref().is_err_and(LogError::is_full) {
+            // Only what is written is needed, and there may be room for that.
+            return Ok(());
+        }
+        self.fencing(allocated)?;
+        if let Some(room) = &self.room {
+            room.take(ahead);
+        }
         writer.reserved = end + ahead;
         Ok(())
     }
@@ -297,11 +321,6 @@ impl Log {
 /// Positions in an index are signed 32-bit numbers.
 fn segment_bytes_max(config: &LogConfig) -> u32 {
     config.segment_bytes.min(i32::MAX.unsigned_abs())
-}
-
-/// `EMFILE` and `ENFILE`: it has no [`std::io::ErrorKind`] of its own.
-fn too_many_open(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 fn stamp(config: &LogConfig, now: Timestamp) -> Option<Timestamp> {

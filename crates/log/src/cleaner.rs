@@ -209,7 +209,9 @@ impl Cleaner {
 fn is_lasting(error: &CompactionError) -> bool {
     match error {
         CompactionError::Stopped | CompactionError::Changed => false,
-        CompactionError::Storage(LogError::Closed | LogError::Fenced { .. }) => false,
+        CompactionError::Storage(
+            LogError::Closed | LogError::Fenced { .. } | LogError::Full { .. },
+        ) => false,
         CompactionError::Storage(LogError::Io { source, .. }) => !matches!(
             source.kind(),
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded

@@ -71,6 +71,11 @@ pub struct LogConfig {
     pub file_delete_delay_ms: u64,
     /// What an acknowledgement means.
     pub durability: Durability,
+    /// With this many records not on stable storage a relaxed log is synced before more of them are
+    /// acknowledged.
+    pub flush_messages: u64,
+    /// What is appended to a relaxed log is synced this much later; with 0, before it is acknowledged.
+    pub flush_ms: Option<u64>,
     /// How long a silent producer is remembered.
     pub producer_id_expiration_ms: u64,
     /// How far ahead of the end a growing segment reserves blocks; 0 reserves none. Only a segment
@@ -104,6 +109,8 @@ impl Default for LogConfig {
             compression: Compression::Producer,
             file_delete_delay_ms: 60_000,
             durability: Durability::Fsync,
+            flush_messages: u64::MAX >> 1,
+            flush_ms: None,
             producer_id_expiration_ms: 24 * 3_600_000,
             preallocate_bytes: 1 << 20,
             checkpoint_index_bytes: 16 << 20,

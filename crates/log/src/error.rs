@@ -29,6 +29,18 @@ pub enum LogError {
         /// The first failure.
         cause: Arc<LogError>,
     },
+    /// There is no room on the disk, or only the reserve. Nothing was changed, nothing is fenced, and
+    /// it can be tried again.
+    #[error(
+        "the disk has no room to {doing} {path}: delete topics or records, shorten retention, or make \
+         the disk larger"
+    )]
+    Full {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+    },
     /// Bytes that were durable are not what was written. They are left as they are.
     #[error("{path} is damaged at position {position}, offset {offset}: {what}")]
     Damaged {
@@ -81,6 +93,29 @@ impl LogError {
         LogError::Io { path: path.to_owned(), doing, source: Arc::new(source) }
     }
 
+    /// A write that failed and can be undone or made again as a whole: [`LogError::Full`] where the
+    /// disk was full.
+    pub(crate) fn of_write(path: &Path, doing: &'static str, source: io::Error) -> LogError {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                LogError::Full { path: path.to_owned(), doing }
+            }
+            _ => LogError::io(path, doing, source),
+        }
+    }
+
+    /// Whether all that is wrong is that the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, LogError::Full { .. })
+    }
+
+    /// Whether the process, or the system, has too many files open: no fault of the disk.
+    pub(crate) fn is_too_many_open(&self) -> bool {
+        // `EMFILE` and `ENFILE` have no kind of their own.
+        matches!(self, LogError::Io { source, .. } if matches!(source.raw_os_error(), Some(23 | 24)))
+    }
+
     /// Whether the log itself can no longer be trusted or used, as against a wrong request.
     #[must_use]
     pub fn is_storage(&self) -> bool {
@@ -91,7 +126,7 @@ impl LogError {
             | LogError::TailMissing { .. }
             | LogError::TopicIdMismatch { .. }
             | LogError::Closed => true,
-            LogError::OutOfRange { .. } => false,
+            LogError::OutOfRange { .. } | LogError::Full { .. } => false,
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn write(
     path: &Path,
     content: &[u8],
 ) -> Result<Arc<dyn File>, LogError> {
-    let failed = |error| LogError::io(path, "write", error);
+    let failed = |error| LogError::of_write(path, "write", error);
     let file = disk.open(path, OpenMode::Create).map_err(failed)?;
     if !file.is_empty().map_err(failed)? {
         file.set_len(0).map_err(failed)?;
@@ -33,13 +33,13 @@ pub(crate) fn replace_unsynced(
 ) -> Result<Arc<dyn File>, LogError> {
     let beside = PathBuf::from(format!("{}.tmp", path.display()));
     let file = write(disk, &beside, content)?;
-    disk.rename(&beside, path).map_err(|error| LogError::io(path, "rename", error))?;
+    disk.rename(&beside, path).map_err(|error| LogError::of_write(path, "rename", error))?;
     Ok(file)
 }
 
 /// Replaces a file so that a crash leaves the old or the new.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<(), LogError> {
-    disk.replace(path, content).map_err(|error| LogError::io(path, "replace", error))
+    disk.replace(path, content).map_err(|error| LogError::of_write(path, "replace", error))
 }
 
 pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {

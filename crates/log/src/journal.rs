@@ -42,6 +42,7 @@ use self::ring::Ring;
 use crate::catalogue::{Catalogue, Key, Marks};
 use crate::error::LogError;
 use crate::files;
+use crate::room::Room;
 
 /// The folder of the journal within the data folder.
 pub(crate) const FOLDER: &str = "journal";
@@ -147,6 +148,15 @@ struct Writer {
     defined: (u64, BTreeSet<u32>),
     /// An empty buffer for the next to come.
     spare: Vec<u8>,
+    /// What a full disk kept from being written: it goes before all that came later.
+    stuck: Option<Group>,
+}
+
+/// What is written as one entry, and where its members end by it.
+#[derive(Debug)]
+struct Group {
+    pending: Pending,
+    ends: Vec<i64>,
 }
 
 /// The journal of a folder.
@@ -161,6 +171,7 @@ pub(crate) struct Journal {
     pending: Mutex<Pending>,
     members: AtomicU32,
     fence: Arc<OnceLock<LogError>>,
+    room: Arc<Room>,
 }
 
 impl Journal {
@@ -172,6 +183,7 @@ impl Journal {
         directory: Uuid,
         config: JournalConfig,
         fence: Arc<OnceLock<LogError>>,
+        room: Arc<Room>,
         catalogue: &mut Catalogue,
     ) -> Result<(Journal, Replayed), LogError> {
         let disk = &*env.disk;
@@ -188,6 +200,7 @@ impl Journal {
             next: chain.next,
             defined: (0, BTreeSet::new()),
             spare: Vec::new(),
+            stuck: None,
         };
         let journal = Journal {
             env: env.clone(),
@@ -199,6 +212,7 @@ impl Journal {
             pending: Mutex::new(Pending::empty(1, Vec::new())),
             members: AtomicU32::new(0),
             fence,
+            room,
         };
         Ok((journal, replayed))
     }
@@ -276,11 +290,15 @@ impl Journal {
         batches.min(usize::try_from(self.config.file_bytes).unwrap_or(batches)) - HEADER_LEN
     }
 
-    /// Makes everything durable that was handed in by now.
+    /// Makes everything durable that was handed in by now. On a full disk nothing is lost: it is kept
+    /// to be written by a later commit, and whoever needs it durable now syncs the segments.
     pub(crate) fn commit(&self) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         if let Some(cause) = self.fence.get() {
             return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
+        }
+        if let Some(stuck) = writer.stuck.take() {
+            self.commit_group(&mut writer, stuck)?;
         }
         let spare = std::mem::take(&mut writer.spare);
         let (pending, ends) = {
@@ -296,15 +314,27 @@ impl Journal {
             let ends: Vec<i64> = taken.members.iter().map(end).collect();
             (taken, ends)
         };
-        let written = writer.write(&*self.env.disk, self, &pending);
-        if let Err(error) = &written {
-            self.fence(error);
+        self.commit_group(&mut writer, Group { pending, ends })
+    }
+
+    fn commit_group(&self, writer: &mut Writer, group: Group) -> Result<(), LogError> {
+        match writer.write(&*self.env.disk, self, &group.pending) {
+            Ok(grown) => self.room.take(grown),
+            Err(error) if error.is_full() => {
+                // What lies torn behind the last entry is written over by the next try.
+                self.room.is_exhausted(&error);
+                writer.stuck = Some(group);
+                return Err(error);
+            }
+            Err(error) => {
+                self.fence(&error);
+                return Err(error);
+            }
         }
-        written?;
-        for (member, end) in pending.members.iter().zip(ends) {
+        for (member, end) in group.pending.members.iter().zip(group.ends) {
             member.committed.store(end, Ordering::Release);
         }
-        let mut body = pending.body;
+        let mut body = group.pending.body;
         if body.capacity() <= SPARE_BYTES_MAX {
             body.clear();
             writer.spare = body;
@@ -359,12 +389,13 @@ impl Pending {
 }
 
 impl Writer {
+    /// Writes an entry and says by how much the files grew.
     fn write(
         &mut self,
         disk: &dyn Disk,
         journal: &Journal,
         pending: &Pending,
-    ) -> Result<(), LogError> {
+    ) -> Result<u64, LogError> {
         // The most it may take, as the definitions depend on the place.
         let most = HEADER_LEN + pending.definitions + pending.body.len();
         let place = self.ring.place(disk, u64::try_from(most).unwrap_or(u64::MAX))?;
@@ -387,9 +418,17 @@ impl Writer {
             len: u32::try_from(len).unwrap_or(u32::MAX),
             directory: journal.directory,
         };
-        self.ring.write(place, self.next, &header.encode(&body), &body)?;
-        self.next += 1;
-        Ok(())
+        match self.ring.write(place, self.next, &header.encode(&body), &body) {
+            Ok(grown) => {
+                self.next += 1;
+                Ok(grown)
+            }
+            Err(error) => {
+                // The definitions in it are not there. Defining a partition twice does no harm.
+                self.defined = (0, BTreeSet::new());
+                Err(error)
+            }
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod recovery;
 #[cfg(feature = "test-support")]
 pub mod reread;
 mod retention;
+mod room;
 mod section;
 mod segment;
 mod sync;

@@ -13,7 +13,8 @@
 //!
 //! After the first failed write or sync all logs of the folder are fenced: what is on disk is not known
 //! any more, so nothing is written, nothing is retried, and only opening them again (recovery) helps.
-//! Reads go on.
+//! Reads go on. A write that fails because the disk is full fences nothing where it can be undone
+//! (an append) or made again as a whole (small files); a sync that fails always does.
 //!
 //! What a crash leaves: whatever was written since the last sync may be there, torn or gone; what was
 //! committed is in the journal and is written again. Index files, producer snapshots and the epoch file
@@ -33,7 +34,7 @@ use uuid::Uuid;
 
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
-use crate::config::LogConfig;
+use crate::config::{Durability, LogConfig};
 use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::files;
@@ -41,6 +42,7 @@ use crate::index::Index;
 use crate::journal::Joined;
 use crate::names;
 use crate::producers::{ProducerEntry, Producers};
+use crate::room::Room;
 use crate::segment::{Segment, Warm};
 use crate::sync::DurableListener;
 
@@ -126,6 +128,8 @@ pub struct Log {
     /// Shared by all logs of a folder.
     pub(crate) fence: Arc<OnceLock<LogError>>,
     pub(crate) journal: Option<Joined>,
+    /// Of the disk; shared as well.
+    pub(crate) room: Option<Arc<Room>>,
     pub(crate) closed: AtomicBool,
     pub(crate) deleted: AtomicBool,
     /// Somebody asked for the log since this was last cleared.
@@ -179,6 +183,21 @@ impl Log {
     /// Changes the settings; appends that began earlier still see the old ones.
     pub fn set_config(&self, config: impl Into<Arc<LogConfig>>) {
         self.config.store(config.into());
+    }
+
+    /// Whether what was appended last waits for a sync before it is acknowledged: always, unless the
+    /// log is relaxed and neither of its bounds on what is not synced is reached. So a relaxed log
+    /// never has `flush_messages` acknowledged records that a loss of power takes.
+    #[must_use]
+    pub fn acknowledges_synced(&self) -> bool {
+        let config = self.config.load();
+        let unsynced = || u64::try_from(self.log_end() - self.durable_end()).unwrap_or(0);
+        match config.durability {
+            Durability::Fsync => true,
+            Durability::Relaxed => {
+                config.flush_ms == Some(0) || unsynced() >= config.flush_messages
+            }
+        }
     }
 
     /// Bytes of all segments, without those that wait for deletion.
@@ -274,7 +293,11 @@ impl Log {
     pub fn commit(&self) -> Result<Offset, LogError> {
         self.check_open()?;
         if let Some(joined) = &self.journal {
-            joined.journal.commit()?;
+            match joined.journal.commit() {
+                // The segments need no more room to be synced.
+                Err(error) if error.is_full() => return self.sync(),
+                committed => committed?,
+            }
             self.take_committed();
         }
         if self.needs_sync() { self.sync() } else { Ok(self.durable_end()) }
@@ -360,24 +383,28 @@ impl Log {
             let mut writer = self.writer.lock();
             self.check_fence()?;
             let target = self.log_end();
-            let mut files = std::mem::take(&mut writer.unsynced);
-            files.append(&mut writer.unsynced_small);
-            if std::mem::take(&mut writer.unsynced_metadata) {
+            if writer.unsynced_metadata {
                 let path = self.dir.join(names::PARTITION_METADATA);
                 let file = self.env.disk.open(&path, OpenMode::Write);
-                files.push(self.fencing(file.map_err(|error| LogError::io(&path, "open", error)))?);
+                let file = file.map_err(|error| LogError::io(&path, "open", error));
+                writer.unsynced_small.push(self.fenced_unless_full(file)?);
+                writer.unsynced_metadata = false;
             }
-            if std::mem::take(&mut writer.dirty) {
-                files.push(writer.file.clone());
-            }
-            if std::mem::take(&mut writer.epochs_dirty) {
+            if writer.epochs_dirty {
                 let text = self.epochs.read().encode();
-                files.push(self.fencing(files::replace_unsynced(
+                let file = self.fenced_unless_full(files::replace_unsynced(
                     &*self.env.disk,
                     &self.dir.join(names::EPOCHS),
                     text.as_bytes(),
-                ))?);
+                ))?;
+                writer.unsynced_small.push(file);
+                writer.epochs_dirty = false;
                 writer.names_dirty = true;
+            }
+            let mut files = std::mem::take(&mut writer.unsynced);
+            files.append(&mut writer.unsynced_small);
+            if std::mem::take(&mut writer.dirty) {
+                files.push(writer.file.clone());
             }
             let pending = std::mem::take(&mut writer.pending);
             let names = std::mem::take(&mut writer.names_dirty);
@@ -385,8 +412,17 @@ impl Log {
             (files, pending, target, names, folder)
         };
         let names = names || !pending.is_empty();
-        for file in pending {
-            self.fencing(self.write_pending(file, &mut files))?;
+        for (n, file) in pending.iter().enumerate() {
+            let written = self.fenced_unless_full(self.write_pending(file, &mut files));
+            if let Err(error) = written {
+                // With a full disk nothing is lost by now, and all of it is left to the next sync.
+                let mut writer = self.writer.lock();
+                writer.pending.splice(..0, pending.into_iter().skip(n));
+                writer.unsynced.append(&mut files);
+                writer.names_dirty |= names;
+                writer.folder_dirty |= folder;
+                return Err(error);
+            }
         }
         Ok(WrittenOut { files, names, folder, target })
     }
@@ -411,7 +447,7 @@ impl Log {
 
     fn write_pending(
         &self,
-        file: Pending,
+        file: &Pending,
         written: &mut Vec<Arc<dyn File>>,
     ) -> Result<(), LogError> {
         let disk = &*self.env.disk;
@@ -422,8 +458,8 @@ impl Log {
                 written.push(files::write(disk, &segment.sibling(names::TIME_INDEX), &times)?);
             }
             Pending::Snapshot(offset, bytes) => {
-                let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
-                written.push(files::write(disk, &path, &bytes)?);
+                let path = self.dir.join(names::segment_file(*offset, names::SNAPSHOT));
+                written.push(files::write(disk, &path, bytes)?);
             }
         }
         Ok(())
@@ -574,10 +610,30 @@ impl Log {
         result
     }
 
+    /// [`Log::fencing`] for what can be made again as a whole when there is room on the disk, or for
+    /// another open file.
+    pub(crate) fn fenced_unless_full<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
+        match result {
+            Err(error) if error.is_full() => {
+                self.tell_exhausted(&error);
+                Err(error)
+            }
+            Err(error) if error.is_too_many_open() => Err(error),
+            other => self.fencing(other),
+        }
+    }
+
+    /// The disk had no room for a write.
+    pub(crate) fn tell_exhausted(&self, error: &LogError) {
+        if let Some(room) = &self.room {
+            room.is_exhausted(error);
+        }
+    }
+
     /// Makes sure that a crash forgets neither the log start nor how far the log is synced.
     pub(crate) fn persist_marks(&self) -> Result<(), LogError> {
         match &self.journal {
-            Some(joined) => self.fencing(joined.mark(self.marks())),
+            Some(joined) => self.fenced_unless_full(joined.mark(self.marks())),
             None => Ok(()),
         }
     }

@@ -39,6 +39,7 @@ use crate::journal::{Joined, Journal, JournalConfig};
 use crate::log::Log;
 use crate::names;
 use crate::recovery::{OpenState, parse_metadata};
+use crate::room::Room;
 
 /// Locked while a process uses the folder.
 const LOCK: &str = ".lock";
@@ -96,6 +97,7 @@ pub struct LogDir {
     fence: Arc<OnceLock<LogError>>,
     /// The checksum of the catalogue as it was last written.
     files: Mutex<Option<Vec<u8>>>,
+    room: Arc<Room>,
     logs: Mutex<Logs>,
     settled: Condvar,
     /// Given back when the folder is closed.
@@ -163,12 +165,14 @@ impl LogDir {
         files::sync_dir(disk, path)?;
         remove_doomed(disk, path)?;
         let fence = Arc::new(OnceLock::new());
+        let room = Arc::new(Room::new(env, path.to_owned()));
         let (journal, replayed) = Journal::open(
             env,
             path,
             identity.directory_id,
             journal,
             fence.clone(),
+            room.clone(),
             &mut catalogue,
         )?;
         replayed.report(path);
@@ -183,6 +187,7 @@ impl LogDir {
             clean,
             journal: Arc::new(journal),
             fence,
+            room,
             files: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
@@ -285,6 +290,7 @@ impl LogDir {
                 member: self.journal.member(topic, key.1, key.0),
             }),
             fence: self.fence.clone(),
+            room: Some(self.room.clone()),
         };
         let opened = Log::open_with(&self.env, &dir, key.0, config.clone(), state());
         let opened = match opened {
@@ -461,6 +467,23 @@ impl LogDir {
     /// Room on the disk that holds the folder.
     pub fn space(&self) -> io::Result<Space> {
         self.env.disk.space(&self.path)
+    }
+
+    /// Sets how many bytes of the disk producers do not get; `None` is what fits its size, with 0 they
+    /// get all of it.
+    pub fn set_reserve(&self, bytes: Option<u64>) {
+        self.room.set_reserve(bytes);
+    }
+
+    /// Looks how much room is left. To be called every second or so.
+    pub fn measure_space(&self) {
+        self.room.measure();
+    }
+
+    /// Whether producers are refused because only the reserve is left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.room.is_full()
     }
 
     /// Makes everything durable that the journal was given by now.

@@ -31,6 +31,7 @@ use crate::journal::Joined;
 use crate::log::{Log, Pending, Writer};
 use crate::names;
 use crate::producers::Producers;
+use crate::room::Room;
 use crate::segment::{Extent, Segment, Warm, Written, read_index};
 use crate::truncate::resume;
 use crate::walk::{BatchWalk, HeaderWalk, WalkError};
@@ -49,6 +50,8 @@ pub(crate) struct OpenState {
     pub journal: Option<Joined>,
     /// Set at the first failure of any log of the folder.
     pub fence: Arc<OnceLock<LogError>>,
+    /// Of the disk.
+    pub room: Option<Arc<Room>>,
 }
 
 /// Small files are read whole up to this size.
@@ -179,6 +182,7 @@ impl Log {
             doomed: Mutex::new(Vec::new()),
             fence: state.fence,
             journal: state.journal,
+            room: state.room,
             closed: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             used: AtomicBool::new(true),

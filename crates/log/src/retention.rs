@@ -149,7 +149,7 @@ impl Log {
             self.persist_marks()?;
         }
         if let Some(joined) = &self.journal {
-            self.fencing(joined.forget(start))?;
+            self.fenced_unless_full(joined.forget(start))?;
         }
         {
             let writer = self.writer.lock();
@@ -204,13 +204,21 @@ impl Log {
 
     /// Whether it was lower; then the marks are written down.
     fn raise_log_start(&self, to: Offset) -> Result<bool, LogError> {
-        if self.log_start.fetch_max(to.0, Ordering::AcqRel) >= to.0 {
+        let before = self.log_start.fetch_max(to.0, Ordering::AcqRel);
+        if before >= to.0 {
             return Ok(false);
         }
         assert!(self.log_start() <= self.log_end(), "the log start passed the log end");
+        if let Err(error) = self.persist_marks() {
+            if error.is_full() {
+                // It was not written down, so who asks again must not be told that it is done.
+                self.log_start.store(before, Ordering::Release);
+            }
+            return Err(error);
+        }
         if self.epochs.write().truncate_from_start(to) {
             self.writer.lock().epochs_dirty = true;
         }
-        self.persist_marks().map(|()| true)
+        Ok(true)
     }
 }

@@ -56,6 +56,8 @@ struct Shared {
     commits: Queue,
     syncs: Queue,
     checkpoint: Checkpoint,
+    /// Logs that could not be synced because the disk is full.
+    starved: Mutex<Vec<Arc<Log>>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ impl Syncer {
             commits: Queue::default(),
             syncs: Queue::default(),
             checkpoint: Checkpoint::default(),
+            starved: Mutex::default(),
         });
         let start = |name: String, work: fn(&Shared)| {
             let shared = shared.clone();
@@ -107,6 +110,13 @@ impl Syncer {
     pub fn request(&self, log: &Arc<Log>) {
         if !log.queued.swap(true, Ordering::AcqRel) {
             self.shared.commits.push(log.clone());
+        }
+    }
+
+    /// Queues again what a full disk kept from being synced.
+    pub fn retry_starved(&self) {
+        for log in std::mem::take(&mut *self.shared.starved.lock()) {
+            self.request(&log);
         }
     }
 
@@ -165,10 +175,16 @@ impl Shared {
                 log.queued.store(false, Ordering::Release);
             }
             let committed = self.dir.commit();
+            // A journal without room has lost nothing; the segments are synced instead.
+            let full = committed.as_ref().is_err_and(LogError::is_full);
             for log in logs {
-                let failed = committed.as_ref().err().cloned();
+                let failed = committed.as_ref().err().filter(|_| !full).cloned();
                 tell(&log, failed.map_or_else(|| Ok(log.take_committed()), Err));
-                let more = committed.is_ok() && log.needs_sync();
+                let more = if full {
+                    log.log_end() > log.durable_end()
+                } else {
+                    committed.is_ok() && log.needs_sync()
+                };
                 if more && !log.queued.swap(true, Ordering::AcqRel) {
                     self.syncs.push(log);
                 }
@@ -181,7 +197,10 @@ impl Shared {
     fn sync(&self) {
         while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
             log.queued.store(false, Ordering::Release);
-            tell(&log, log.sync());
+            match log.sync() {
+                Err(error) if error.is_full() => self.starved.lock().push(log),
+                synced => tell(&log, synced),
+            }
         }
     }
 

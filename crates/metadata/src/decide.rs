@@ -4,6 +4,7 @@
 //! here. Items of one operation see the effect of those before them, by replaying their records on a
 //! working image. One file for each subject.
 
+mod adopt;
 mod brokers;
 mod configs;
 mod partitions;
@@ -72,6 +73,9 @@ pub fn decide(
         }
         Operation::CreateTopics { topics, .. } => {
             Outcome::TopicsCreated(topics::create(&mut draft, topics, random))
+        }
+        Operation::AdoptTopics { node, topics, next_producer_id } => {
+            Outcome::TopicsAdopted(adopt::adopt(&mut draft, *node, topics, *next_producer_id))
         }
         Operation::DeleteTopics { ids } => {
             Outcome::TopicsDeleted(draft.each(ids, |image, id| topics::delete(image, *id)))

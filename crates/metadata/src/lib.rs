@@ -39,8 +39,8 @@ pub use image::{
     BrokerImage, ConfigResource, Endpoint, Image, PartitionImage, Security, TopicImage,
 };
 pub use operation::{
-    ConfigAlteration, ConfigChange, ConfigEdit, CreatedTopic, IsrChange, NewPartitions, NewTopic,
-    Operation, Outcome, Placement, ProducerIdBlock,
+    AdoptedTopic, ConfigAlteration, ConfigChange, ConfigEdit, CreatedTopic, IsrChange,
+    NewPartitions, NewTopic, Operation, Outcome, Placement, ProducerIdBlock,
 };
 pub use quorum::{Change, Observer, Quorum, QuorumConfig, QuorumError, Watch};
 pub use record::{MetadataRecord, RecordError};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use records::LeaderEpoch;
 use uuid::Uuid;
 
 use crate::{ConfigResource, Endpoint, NodeId, PartitionImage, Refusal, TopicId};
@@ -26,6 +27,15 @@ pub enum Operation {
         topics: Vec<NewTopic>,
         /// Decide, and write nothing.
         validate_only: bool,
+    },
+    /// Take over topics that were another cluster's, with their ids. All replicas are `node`'s.
+    AdoptTopics {
+        /// Who keeps and leads them.
+        node: NodeId,
+        /// Which.
+        topics: Vec<AdoptedTopic>,
+        /// Producer ids below this were handed out there.
+        next_producer_id: i64,
     },
     /// Remove topics.
     DeleteTopics {
@@ -111,6 +121,21 @@ pub struct NewTopic {
     pub name: String,
     /// Its partitions and their replicas.
     pub placement: Placement,
+    /// Overrides, checked by the caller.
+    pub configs: BTreeMap<String, String>,
+    /// Whether the broker keeps its own state in it.
+    pub internal: bool,
+}
+
+/// A topic of another cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptedTopic {
+    /// Its id there, and here.
+    pub id: TopicId,
+    /// Its name.
+    pub name: String,
+    /// The leader epoch each partition begins with; newer than any in its records.
+    pub leader_epochs: Vec<LeaderEpoch>,
     /// Overrides, checked by the caller.
     pub configs: BTreeMap<String, String>,
     /// Whether the broker keeps its own state in it.
@@ -205,6 +230,8 @@ pub enum Outcome {
     Bootstrapped,
     /// To `CreateTopics`.
     TopicsCreated(Vec<Result<CreatedTopic, Refusal>>),
+    /// To `AdoptTopics`.
+    TopicsAdopted(Vec<Result<(), Refusal>>),
     /// To `DeleteTopics`: the names.
     TopicsDeleted(Vec<Result<String, Refusal>>),
     /// To `CreatePartitions`.
@@ -258,6 +285,7 @@ impl Operation {
             | Operation::AlterConfigs { validate_only, .. }
             | Operation::UpdateFeatures { validate_only, .. } => *validate_only,
             Operation::Bootstrap { .. }
+            | Operation::AdoptTopics { .. }
             | Operation::DeleteTopics { .. }
             | Operation::RegisterBroker { .. }
             | Operation::FenceBroker { .. }

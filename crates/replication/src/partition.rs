@@ -16,8 +16,7 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use log::{
-    AppendError, AppendInfo, Durability, DurableListener, Log, LogConfig, LogDir, LogError, Origin,
-    Syncer,
+    AppendError, AppendInfo, DurableListener, Log, LogConfig, LogDir, LogError, Origin, Syncer,
 };
 use metadata::{NodeId, PartitionImage, TopicId};
 use parking_lot::Mutex;
@@ -169,14 +168,25 @@ impl Partition {
             Err(AppendError::Storage(LogError::Closed)) => append()?,
             appended => appended?,
         };
-        match log.config().durability {
-            Durability::Relaxed => self.reached(info.last.next()),
+        if log.durable_end() > info.last {
             // A sync that somebody else asked for, such as a checkpoint, may have taken it along;
             // that one tells nobody.
-            Durability::Fsync if log.durable_end() > info.last => self.reached(log.durable_end()),
-            Durability::Fsync => self.storage.syncer.request(&log),
+            self.reached(log.durable_end());
+        } else if log.acknowledges_synced() {
+            self.storage.syncer.request(&log);
+        } else {
+            self.reached(info.last.next());
         }
         Ok(Appended { acknowledged_at: info.last.next(), info })
+    }
+
+    /// Has everything synced that is not, without waiting for it.
+    pub fn flush(&self) {
+        if let Some(log) = self.open_log()
+            && log.log_end() > log.durable_end()
+        {
+            self.storage.syncer.request(&log);
+        }
     }
 
     /// The log beneath, opened where it is not. A log that was damaged stays closed.
@@ -200,7 +210,7 @@ impl Partition {
                 topic = %self.id.topic, partition = self.id.index, %error,
                 "the partition is offline: its log cannot be opened"
             );
-            if !matches!(error, LogError::Io { .. }) {
+            if !matches!(error, LogError::Io { .. } | LogError::Full { .. }) {
                 *door = Door::Failed(Box::new(error.clone()));
             }
         }

@@ -58,6 +58,13 @@ pub(crate) enum Verb {
     /// See which settings there are, what they do and what they are.
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Take over the data of a stopped Kafka broker.
+    ///
+    /// Makes a new data folder with copies of the topics of a Kafka 4 broker in KRaft mode: records
+    /// with their offsets, topic ids and settings, and the offsets of consumer groups. Every batch is
+    /// checked. The folders it reads are left as they are. What is not taken over is listed; see it
+    /// beforehand with --dry-run.
+    Import(ImportArgs),
     /// Print what is in a file of a data folder, without a broker.
     ///
     /// Takes segments (.log), offset indexes (.index) and time indexes (.timeindex). Damage is
@@ -103,6 +110,28 @@ pub(crate) struct StartArgs {
     /// the same as --set allow.insecure.listeners=true.
     #[arg(long)]
     pub(crate) insecure: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// A folder of the Kafka broker's log.dirs; once for each.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) from: Vec<PathBuf>,
+    /// The Kafka broker's metadata.log.dir, where that is none of them.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// The data folder to make.
+    #[arg(long, value_name = "DIR", default_value = "./walser-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The node.id that this broker will have.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) node_id: i32,
+    /// Check everything and say what would be taken over, without making anything.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: OutputFormat,
 }
 
 #[derive(Args, Debug)]

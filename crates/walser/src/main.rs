@@ -41,6 +41,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Topic(verb) => verbs::on_client_runtime(verbs::topic::run(verb)),
         Verb::Group(verb) => verbs::on_client_runtime(verbs::group::run(verb)),
         Verb::Config(verb) => verbs::on_client_runtime(verbs::config::run(verb)),
+        Verb::Import(args) => verbs::import::run(&args),
         Verb::Dump(args) => verbs::dump::run(&args),
         Verb::Completions(args) => verbs::reference::completions(&args),
         Verb::Man(args) => verbs::reference::man(&args),

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod dump;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod produce;
 pub(crate) mod quickstart;
 pub(crate) mod record_json;

@@ -249,6 +249,39 @@ fn settings_are_explained_with_what_they_are() {
 }
 
 #[test]
+fn a_topic_says_what_its_acknowledgements_mean() {
+    let sandbox = Sandbox::new("acknowledged");
+    let broker = sandbox.start(&[]);
+    let relaxed = ["-c", "durability=relaxed"];
+    for (name, settings, said) in [
+        ("safe", &["-c", "flush.messages=9"][..], "once on stable storage"),
+        ("loose", &relaxed, "once in the page cache; a loss of power may take what came last"),
+        (
+            "bounded",
+            &["-c", "durability=relaxed", "-c", "flush.messages=100"],
+            "once in the page cache; a loss of power may take the last 99 of a partition",
+        ),
+        (
+            "timed",
+            &["-c", "durability=relaxed", "-c", "flush.ms=500"],
+            "once in the page cache; a loss of power may take what came in the last 500 ms",
+        ),
+        (
+            "each",
+            &["-c", "durability=relaxed", "-c", "flush.messages=1"],
+            "once on stable storage, as flush.messages or flush.ms ask",
+        ),
+    ] {
+        broker.out(&[&["topic", "create", name], settings].concat());
+        assert_eq!(broker.json(&["topic", "describe", name])[0]["acknowledged"], said);
+        let text = broker.out(&["topic", "describe", name]);
+        assert!(text.contains(&format!("acks        {said}\n")), "{text}");
+        let text = broker.out(&["config", "explain", "flush.ms", "--topic", name]);
+        assert!(text.contains(&format!("records are acknowledged {said}\n")), "{text}");
+    }
+}
+
+#[test]
 fn settings_are_listed_and_explained_without_a_broker() {
     let run = |arguments: &[&str]| {
         let mut command = walser();

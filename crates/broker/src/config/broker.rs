@@ -28,6 +28,8 @@ pub struct BrokerConfig {
     pub advertised_listeners: Vec<Listener>,
     /// `log.dirs` or `log.dir`: the one folder with all data.
     pub log_dir: PathBuf,
+    /// `log.dir.reserve.bytes`; `None` follows from the size of the disk.
+    pub log_dir_reserve_bytes: Option<u64>,
     /// `num.network.threads`; `None` is one for each processor.
     pub num_network_threads: Option<usize>,
     /// `auto.create.topics.enable`.
@@ -117,6 +119,7 @@ impl BrokerConfig {
             log_dir: PathBuf::from(
                 read.text("log.dirs").or_else(|| read.text("log.dir")).unwrap_or_default(),
             ),
+            log_dir_reserve_bytes: u64::try_from(read.long("log.dir.reserve.bytes")).ok(),
             num_network_threads: read.text("num.network.threads").and_then(|n| n.parse().ok()),
             auto_create_topics_enable: read.boolean("auto.create.topics.enable"),
             delete_topic_enable: read.boolean("delete.topic.enable"),

@@ -238,6 +238,15 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     .high()
     .differs("Kafka's is /tmp/kafka-logs"),
     ConfigKey::broker(
+        "log.dir.reserve.bytes",
+        Long,
+        Some("-1"),
+        Range(-1, LONG_MAX),
+        "How much of the disk producers do not get: below it their records are refused with KAFKA_STORAGE_ERROR until there is room again, while reads, deletes, retention, commits of groups and metadata go on; -1 is 5 % of the disk, at least 1 GiB and at most 5 GiB but never more than a tenth; 0 lets producers fill the disk.",
+    )
+    .live()
+    .differs("Kafka has no such key, fills the disk and then takes the folder offline"),
+    ConfigKey::broker(
         "log.dirs",
         List,
         None,
@@ -257,6 +266,22 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     .high()
     .differs("Kafka has no such key; its behaviour is relaxed"),
     ConfigKey::broker(
+        "log.flush.interval.messages",
+        Long,
+        Some("9223372036854775807"),
+        Range(1, LONG_MAX),
+        "Default of the topic setting flush.messages.",
+    )
+    .live(),
+    ConfigKey::broker(
+        "log.flush.interval.ms",
+        Long,
+        None,
+        Range(0, LONG_MAX),
+        "Default of the topic setting flush.ms; log.flush.scheduler.interval.ms when not set.",
+    )
+    .live(),
+    ConfigKey::broker(
         "log.flush.offset.checkpoint.interval.ms",
         Int,
         Some("60000"),
@@ -264,6 +289,15 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
         "How often it is written down up to where the logs are on stable storage, which bounds what a start after a crash must read.",
     )
     .low(),
+    ConfigKey::broker(
+        "log.flush.scheduler.interval.ms",
+        Long,
+        Some("9223372036854775807"),
+        Range(1, LONG_MAX),
+        "Default of the topic setting flush.ms where log.flush.interval.ms is not set either.",
+    )
+    .low()
+    .differs("Kafka looks only this often whether a flush.ms has passed, so that flush.ms alone does nothing there"),
     ConfigKey::broker(
         "log.index.interval.bytes",
         Int,

@@ -116,9 +116,6 @@ pub(super) static BROKER_NAMES: &[&str] = &[
     "listener.security.protocol.map",
     "log.cleaner.io.buffer.size",
     "log.dir.failure.timeout.ms",
-    "log.flush.interval.messages",
-    "log.flush.interval.ms",
-    "log.flush.scheduler.interval.ms",
     "log.flush.start.offset.checkpoint.interval.ms",
     "log.local.retention.bytes",
     "log.local.retention.ms",
@@ -300,8 +297,6 @@ pub(super) static BROKER_NAMES: &[&str] = &[
 #[rustfmt::skip]
 pub(super) static TOPIC_NAMES: &[&str] = &[
     "compression.lz4.level",
-    "flush.messages",
-    "flush.ms",
     "follower.replication.throttled.replicas",
     "leader.replication.throttled.replicas",
     "local.retention.bytes",

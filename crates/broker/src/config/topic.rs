@@ -14,6 +14,34 @@ use super::settings::Settings;
 use super::source::Source;
 use super::value;
 
+/// What an acknowledgement says about a record of a topic with these settings, as `DescribeConfigs`
+/// shows them, after "acknowledged". `None` for a durability that is not ours.
+#[must_use]
+pub fn acknowledgement(durability: &str, flush_messages: &str, flush_ms: &str) -> Option<String> {
+    let bounded = |text: &str| text.parse::<i64>().ok().filter(|bound| *bound < i64::MAX);
+    let (messages, ms) = (bounded(flush_messages), bounded(flush_ms));
+    match durability {
+        "fsync" => Some("once on stable storage".to_owned()),
+        "relaxed" if messages == Some(1) || ms == Some(0) => {
+            Some("once on stable storage, as flush.messages or flush.ms ask".to_owned())
+        }
+        "relaxed" => {
+            let mut text = "once in the page cache; a loss of power may take ".to_owned();
+            let records = messages.map(|bound| format!("the last {} of a partition", bound - 1));
+            let time = ms.map(|bound| format!("what came in the last {bound} ms"));
+            match (records, time) {
+                (None, None) => text.push_str("what came last"),
+                (Some(one), None) | (None, Some(one)) => text.push_str(&one),
+                (Some(one), Some(other)) => {
+                    text.push_str(&format!("{one}, and of them only {other}"));
+                }
+            }
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
 /// What a topic runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
@@ -125,6 +153,8 @@ impl TopicConfig {
                     "relaxed" => Durability::Relaxed,
                     _ => Durability::Fsync,
                 },
+                flush_messages: limit("flush.messages").unwrap_or(u64::MAX),
+                flush_ms: limit("flush.ms").filter(|ms| *ms < i64::MAX.unsigned_abs()),
                 producer_id_expiration_ms: Reader { settings }.ms("producer.id.expiration.ms"),
                 ..LogConfig::default()
             },

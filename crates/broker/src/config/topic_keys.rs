@@ -60,7 +60,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         Text,
         OneOf(&["fsync", "relaxed"]),
         &[same("log.durability")],
-        "What an acknowledgement with acks=all means: fsync, that the record is on stable storage; relaxed, that it is in the page cache and lost when the machine loses power.",
+        "What an acknowledgement with acks=all means: fsync, that the record is on stable storage; relaxed, that it is in the page cache and may be lost when the machine loses power, within what flush.messages and flush.ms allow.",
     )
     .high()
     .differs("Kafka has no such key; its behaviour is relaxed"),
@@ -72,6 +72,21 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "How long the files of a dropped segment stay on disk for those who still read them.",
     )
     .low(),
+    ConfigKey::topic(
+        "flush.messages",
+        Long,
+        Range(1, LONG_MAX),
+        &[same("log.flush.interval.messages")],
+        "With durability=relaxed, how many acknowledged records of a partition may not be on stable storage: with this many it is synced before more are acknowledged, and with 1 every record is. With durability=fsync that is so anyway, and this has no effect.",
+    ),
+    ConfigKey::topic(
+        "flush.ms",
+        Long,
+        Range(0, LONG_MAX),
+        &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")],
+        "With durability=relaxed, after how many milliseconds at most what was appended is synced; with 0, before it is acknowledged. With durability=fsync that is so anyway, and this has no effect.",
+    )
+    .differs("Kafka heeds it only as often as log.flush.scheduler.interval.ms says, which is never by default; less than 10 ms counts as 10"),
     ConfigKey::topic(
         "index.interval.bytes",
         Int,

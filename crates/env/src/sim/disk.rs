@@ -137,7 +137,9 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.files.values().map(|file| file.len() as u64).sum()
+        let named = self.names.inodes_now();
+        let files = self.files.iter().filter(|(inode, _)| named.contains(inode));
+        files.map(|(_, file)| file.len() as u64).sum()
     }
 
     fn content(&mut self, inode: Inode) -> io::Result<&mut Content> {
@@ -155,6 +157,9 @@ impl State {
     fn create(&mut self, path: &Path) -> io::Result<Inode> {
         self.names.check_parent(path)?;
         self.whole_change()?;
+        if self.faults.space.is_some_and(|space| self.used() >= space) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.last_inode += 1;
         let inode = self.last_inode;
         self.files.insert(inode, Content::default());
@@ -234,7 +239,8 @@ impl SimDisk {
         self.state.lock().faults.handles = Some(most);
     }
 
-    /// Leaves room for `bytes` more; what goes beyond fails as a full disk does.
+    /// Leaves room for `bytes` more; what goes beyond fails as a full disk does. Removing files makes
+    /// room, and so does asking again with more.
     pub fn limit_space(&self, bytes: u64) {
         let mut state = self.state.lock();
         let used = state.used();
@@ -467,6 +473,12 @@ impl Disk for SimDisk {
         state.whole_change()?;
         state.names.apply(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let bytes = (self as &dyn Disk).read(from, u64::MAX)?;
+        let copy = self.open(to, OpenMode::CreateNew)?;
+        copy.write_all_at(&[IoSlice::new(&bytes)], 0)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

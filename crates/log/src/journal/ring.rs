@@ -101,12 +101,12 @@ impl Ring {
         let slot = match self.current {
             Some(current) if end <= self.file_bytes => current,
             _ => {
-                self.position = 0;
-                self.turn += 1;
                 let slot = match self.unneeded() {
                     Some(slot) => slot,
                     None => self.grow(disk)?,
                 };
+                self.position = 0;
+                self.turn += 1;
                 self.current = Some(slot);
                 slot
             }
@@ -127,20 +127,20 @@ impl Ring {
         let path = names.into_iter().find(|path| !taken(path)).unwrap_or_default();
         let file = disk
             .open(&path, OpenMode::CreateNew)
-            .map_err(|error| LogError::io(&path, "create", error))?;
+            .map_err(|error| LogError::of_write(&path, "create", error))?;
         files::sync_dir(disk, &self.folder)?;
         self.slots.push(Slot { file, path, filled: 0, last: 0 });
         Ok(self.slots.len() - 1)
     }
 
-    /// Writes an entry at its place and makes it durable.
+    /// Writes an entry at its place and makes it durable. Says by how much the file grew.
     pub fn write(
         &mut self,
         place: Place,
         sequence: u64,
         head: &[u8; HEADER_LEN],
         body: &[&[u8]],
-    ) -> Result<(), LogError> {
+    ) -> Result<u64, LogError> {
         let Some(slot) = self.slots.get_mut(place.slot) else { return Err(LogError::Closed) };
         let len: usize = HEADER_LEN + body.iter().map(|part| part.len()).sum::<usize>();
         let len = u64::try_from(len).unwrap_or(u64::MAX);
@@ -152,18 +152,25 @@ impl Ring {
             let path = &slot.path;
             move |error| LogError::io(path, doing, error)
         };
-        slot.file.write_all_at(&parts, place.position).map_err(failed("write"))?;
+        let before = slot.filled;
+        slot.file
+            .write_all_at(&parts, place.position)
+            .map_err(|error| LogError::of_write(&slot.path, "write", error))?;
         if end > slot.filled {
             let more = slot.filled.clamp(FILLED_MIN, FILLED_MAX);
             let more = more.min(self.file_bytes.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
             let zeros = vec![0; usize::try_from(more).unwrap_or(0)];
-            slot.file.write_all_at(&[IoSlice::new(&zeros)], end).map_err(failed("write"))?;
-            slot.filled = end + more;
+            slot.filled = match slot.file.write_all_at(&[IoSlice::new(&zeros)], end) {
+                Ok(()) => end + more,
+                // Without them it is slower, no more.
+                Err(error) if error.kind() == std::io::ErrorKind::StorageFull => end,
+                Err(error) => return Err(failed("write")(error)),
+            };
         }
         slot.file.sync_data().map_err(failed("sync"))?;
         slot.last = sequence;
         self.position = end;
-        Ok(())
+        Ok(slot.filled.saturating_sub(before))
     }
 }
 

@@ -84,11 +84,8 @@ mod faults {
     #[test]
     fn after_a_failed_write_or_sync_nothing_is_written_any_more() {
         type Fault = (&'static str, fn(&Sim));
-        let faults: [Fault; 3] = [
-            ("write", |sim| sim.disk.fail_write(1)),
-            ("sync", |sim| sim.disk.fail_sync(1)),
-            ("space", |sim| sim.disk.limit_space(10)),
-        ];
+        let faults: [Fault; 2] =
+            [("write", |sim| sim.disk.fail_write(1)), ("sync", |sim| sim.disk.fail_sync(1))];
         for (name, fault) in faults {
             let bench = Bench::new(LogConfig::default());
             bench.append(&["a"]);

@@ -96,6 +96,7 @@ pub fn recovered(log: &Log, model: &mut Model) -> Result<(), String> {
     model.acknowledged = end;
     model.log_start_min = start;
     model.log_start_max = start;
+    model.log_start_refused = start;
     matches(log, model, usize::MAX)?;
     epochs(log, model)?;
     producers(log, model)

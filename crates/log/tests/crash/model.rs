@@ -38,6 +38,8 @@ pub struct Model {
     /// The log start lies in this range.
     pub log_start_min: Offset,
     pub log_start_max: Offset,
+    /// The highest that was asked for and refused.
+    pub log_start_refused: Offset,
     pub epoch: LeaderEpoch,
 }
 

@@ -42,6 +42,8 @@ pub struct Work {
     pub rests: u64,
     pub crashes: u64,
     pub cuts: u64,
+    /// Operations that a full disk refused.
+    pub refused: u64,
 }
 
 impl Work {
@@ -58,6 +60,7 @@ impl Work {
         self.rests += other.rests;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
+        self.refused += other.refused;
     }
 
     pub fn check_variety(&self) {
@@ -74,6 +77,7 @@ impl Work {
             ("rests", self.rests),
             ("crashes", self.crashes),
             ("cuts", self.cuts),
+            ("refusals by a full disk", self.refused),
         ];
         for (what, count) in all {
             assert!(count > 0, "no trial had any {what}: {self:?}");
@@ -100,6 +104,7 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
         topic: 1,
         deleting: false,
         cutting: None,
+        squeezed: false,
         counter: 0,
     };
     for life in 0..LIVES {
@@ -112,6 +117,7 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
         match trial.live() {
             Ok(()) => {}
             Err(Stop::Machine) => {}
+            Err(Stop::Full) => return Err("refused by a disk that has room".to_owned()),
             Err(Stop::Wrong(what)) => return Err(what),
         }
         trial.crash()?;
@@ -122,6 +128,8 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
 /// Why a life ended.
 enum Stop {
     Machine,
+    /// It did not: the disk was full, and the operation did nothing.
+    Full,
     Wrong(String),
 }
 
@@ -137,6 +145,8 @@ struct Trial {
     deleting: bool,
     /// A truncation to this end may be half done.
     cutting: Option<Offset>,
+    /// The disk has little room, or none.
+    squeezed: bool,
     counter: u64,
 }
 
@@ -161,6 +171,8 @@ impl Trial {
         result.map_err(|error| {
             if self.sim.disk.stopped() {
                 Stop::Machine
+            } else if self.squeezed && error.to_string().contains("the disk has no room") {
+                Stop::Full
             } else {
                 Stop::Wrong(format!("an operation failed: {error}"))
             }
@@ -189,6 +201,9 @@ impl Trial {
         };
         let dir = LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal);
         let dir = self.ok(dir)?;
+        if self.dice(2) == 0 {
+            dir.set_reserve(Some(0));
+        }
         if self.deleting {
             self.ok(dir.delete_partition("t", 0))?;
             self.deleting = false;
@@ -203,7 +218,17 @@ impl Trial {
         check::recovered(&log, &mut self.model).map_err(Stop::Wrong)?;
         for _ in 0..STEPS {
             let before = log.segment_count();
+            if self.squeezed {
+                self.step_without_room(&dir, &log)?;
+                continue;
+            }
             match self.dice(20) {
+                19 if self.dice(2) == 0 => {
+                    let room = self.dice(9000);
+                    self.note(|| format!("room for {room} bytes"));
+                    self.sim.disk.limit_space(room);
+                    self.squeezed = true;
+                }
                 0..=7 => self.append(&log)?,
                 8 => self.repeat(&log)?,
                 9 => {
@@ -274,7 +299,45 @@ impl Trial {
         Ok(())
     }
 
+    /// On a disk that is full, or nearly: what it refuses is as if it had not been asked for.
+    fn step_without_room(&mut self, dir: &LogDir, log: &Log) -> Result<(), Stop> {
+        if self.dice(12) == 0 {
+            self.note(|| "room again".to_owned());
+            self.sim.disk.limit_space(1 << 40);
+            self.squeezed = false;
+            dir.measure_space();
+            return Ok(());
+        }
+        let done = match self.dice(9) {
+            0..=3 => self.append(log),
+            4 => self.ok(log.sync()).map(|end| self.acknowledge(end)),
+            5 => self.ok(log.commit()).map(|end| self.acknowledge(end)),
+            6 => self.ok(dir.checkpoint()).map(|()| self.acknowledge(log.log_end())),
+            7 => {
+                self.sim.clock.advance(Duration::from_millis(self.dice(60_000)));
+                self.retain(log)
+            }
+            _ => self.advance(log),
+        };
+        if self.dice(3) == 0 {
+            dir.measure_space();
+        }
+        if !matches!(done, Err(Stop::Full)) {
+            return done;
+        }
+        self.note(|| "refused".to_owned());
+        self.work.refused += 1;
+        self.model.uncertain = None;
+        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
+        check::matches(log, &self.model, usize::MAX).map_err(Stop::Wrong)
+    }
+
+    fn acknowledge(&mut self, end: Offset) {
+        self.model.acknowledged = self.model.acknowledged.max(end);
+    }
+
     fn crash(&mut self) -> Result<(), String> {
+        self.squeezed = false;
         let loss = match self.dice(5) {
             0 => CrashLoss::Everything,
             1 => CrashLoss::Nothing,
@@ -297,7 +360,9 @@ impl Trial {
         let before = self.model.end();
         let (dir, log) = match self.open() {
             Ok(opened) => opened,
-            Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
+            Err(Stop::Machine | Stop::Full) => {
+                return Err("stopped without being asked to".to_owned());
+            }
             Err(Stop::Wrong(what)) => return Err(format!("recovery: {what}")),
         };
         check::recovered(&log, &mut self.model)
@@ -311,14 +376,18 @@ impl Trial {
             match written {
                 Ok(end) => self.model.acknowledged = end,
                 Err(Stop::Wrong(what)) => return Err(what),
-                Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
+                Err(Stop::Machine | Stop::Full) => {
+                    return Err("stopped without being asked to".to_owned());
+                }
             }
         }
         drop((dir, log));
         self.sim.disk.crash(CrashLoss::Everything);
         let (_dir, log) = match self.open() {
             Ok(opened) => opened,
-            Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
+            Err(Stop::Machine | Stop::Full) => {
+                return Err("stopped without being asked to".to_owned());
+            }
             Err(Stop::Wrong(what)) => return Err(format!("second recovery: {what}")),
         };
         check::recovered(&log, &mut self.model)
@@ -435,7 +504,7 @@ impl Trial {
         self.note(|| format!("retention: {report:?}"));
         self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
         self.model.log_start_min = log.log_start();
-        self.model.log_start_max = log.log_start();
+        self.model.log_start_max = log.log_start().max(self.model.log_start_refused);
         self.work.deletions += u64::try_from(report.segments_deleted).unwrap();
         Ok(())
     }
@@ -444,7 +513,11 @@ impl Trial {
         let to = self.pick(log.log_start(), log.log_end());
         self.note(|| format!("log start to {to}"));
         self.model.log_start_max = self.model.log_start_max.max(to);
+        let before = self.model.log_start_refused;
+        // One that a full disk refuses may have been written down all the same.
+        self.model.log_start_refused = before.max(to);
         self.ok(log.advance_log_start(to))?;
+        self.model.log_start_refused = before;
         self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
         self.model.log_start_min = to;
         self.work.advances += 1;

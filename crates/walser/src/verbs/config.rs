@@ -18,6 +18,9 @@ use crate::output::{self, Rows};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
+/// The topic settings that say together what an acknowledgement means.
+const ACKNOWLEDGING: [&str; 3] = ["durability", "flush.messages", "flush.ms"];
+
 pub(crate) async fn run(verb: ConfigVerb) -> Result<(), Failure> {
     match verb {
         ConfigVerb::List(args) => list(&args).await,
@@ -54,10 +57,14 @@ async fn list(args: &ListKeysArgs) -> Result<(), Failure> {
 
 async fn explain(args: &ExplainArgs) -> Result<(), Failure> {
     let rows = config::rows(&args.key).map_err(|error| Failure::not_found(error.to_string()))?;
+    let mut acknowledged = None;
     let live = match resource(&args.resource) {
         None => None,
         Some((kind, name)) => {
             let cluster = connect(&args.remote).await?;
+            if kind == TOPIC && ACKNOWLEDGING.contains(&args.key.as_str()) {
+                acknowledged = acknowledged_text(&cluster, &name).await?;
+            }
             let found = ask(&cluster, kind, &[&name], Some(&args.key)).await?;
             let entry = found.into_iter().flat_map(|(_, entries)| entries).next();
             let entry = entry.ok_or_else(|| {
@@ -72,15 +79,32 @@ async fn explain(args: &ExplainArgs) -> Result<(), Failure> {
             if let (Some(entry), [document]) = (&live, documents.as_mut_slice()) {
                 document["value"] = json!(entry.value.as_deref());
                 document["from"] = json!(source_text(entry.config_source));
+                if let Some(acknowledged) = &acknowledged {
+                    document["acknowledged"] = json!(acknowledged);
+                }
             }
             Ok(output::print_json(&Value::Array(documents))?)
         }
         OutputFormat::Table => {
             let mut text: Vec<String> = rows.iter().map(|key| key_text(key)).collect();
             text.extend(live.as_ref().map(live_text));
+            text.extend(acknowledged.map(|how| format!("records are acknowledged {how}\n")));
             Ok(output::print(&text.join("\n"))?)
         }
     }
+}
+
+/// What an acknowledgement says about a record of this topic.
+async fn acknowledged_text(cluster: &Cluster, topic: &str) -> Result<Option<String>, Failure> {
+    let mut values = Vec::new();
+    for key in ACKNOWLEDGING {
+        let found = topic_values(cluster, &[topic], key).await?;
+        values.push(found.into_values().next().unwrap_or_default());
+    }
+    Ok(match values.as_slice() {
+        [durability, messages, ms] => config::acknowledgement(durability, messages, ms),
+        _ => None,
+    })
 }
 
 fn resource(args: &ResourceArgs) -> Option<(i8, String)> {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use broker::config::acknowledgement;
 use client::{
     Admin, Cluster, ConfigChange, ConfigResource, Isolation, NewTopic, OffsetSpec, Topic,
     TopicPartition,
@@ -124,6 +125,8 @@ async fn describe(args: &DescribeTopicsArgs) -> Result<(), Failure> {
 struct Description {
     topic: Arc<Topic>,
     durability: Option<String>,
+    /// What follows from it and its bounds.
+    acknowledged: Option<String>,
     /// What is set on the topic itself.
     settings: BTreeMap<String, String>,
     partitions: Rows,
@@ -135,6 +138,10 @@ async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Fail
     let entries = admin.describe_configs(&ConfigResource::topic(name), None, false).await?;
     let value = |key: &str| entries.iter().find(|e| e.name == key).and_then(|e| e.value.clone());
     let durability = value("durability");
+    let bound = |key: &str| value(key).unwrap_or_default();
+    let acknowledged = durability
+        .as_deref()
+        .and_then(|how| acknowledgement(how, &bound("flush.messages"), &bound("flush.ms")));
     let places: Vec<TopicPartition> =
         topic.partitions.iter().map(|p| TopicPartition::new(name, p.id)).collect();
     let starts = offsets(&admin, &places, OffsetSpec::Earliest).await?;
@@ -155,7 +162,7 @@ async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Fail
     // Source 1 is the topic itself.
     let own = entries.iter().filter(|entry| entry.source == 1);
     let settings = own.map(|e| (e.name.clone(), e.value.clone().unwrap_or_default())).collect();
-    Ok(Description { topic, durability, settings, partitions })
+    Ok(Description { topic, durability, acknowledged, settings, partitions })
 }
 
 /// One offset for each place, none where there is no such record.
@@ -176,6 +183,7 @@ impl Description {
             "id": self.topic.id.map(log::names::id_text),
             "internal": self.topic.is_internal,
             "durability": self.durability,
+            "acknowledged": self.acknowledged,
             "settings": self.settings,
             "partitions": self.partitions.json(),
         })
@@ -188,6 +196,9 @@ impl Description {
         }
         if let Some(durability) = &self.durability {
             text.push_str(&format!("durability  {durability}\n"));
+        }
+        if let Some(acknowledged) = &self.acknowledged {
+            text.push_str(&format!("acks        {acknowledged}\n"));
         }
         let settings: Vec<String> = self.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let settings = if settings.is_empty() { "all default".into() } else { settings.join(" ") };

@@ -100,6 +100,15 @@ impl Names {
         self.now.get(path).copied()
     }
 
+    /// The files that have a name as things are.
+    pub fn inodes_now(&self) -> BTreeSet<Inode> {
+        let inode = |entry: &Entry| match entry {
+            Entry::File(inode) => Some(*inode),
+            Entry::Folder => None,
+        };
+        self.now.values().filter_map(inode).collect()
+    }
+
     pub fn check_folder(&self, path: &Path) -> io::Result<()> {
         match self.get(path) {
             Some(Entry::Folder) => Ok(()),

@@ -69,6 +69,9 @@ impl env::Disk for Faulty {
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
         self.disk.rename(from, to)
     }
+    fn copy(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        self.disk.copy(from, to)
+    }
     fn remove_file(&self, path: &Path) -> std::io::Result<()> {
         self.disk.remove_file(path)
     }
