@@ -163,6 +163,7 @@ impl Log {
         let end = last.header.next_offset();
         if !self.add_to_journal(writer, config, position, batches, end) {
             writer.unjournaled_end = end;
+            writer.unmarked_bytes += u64::from(size);
         }
         Ok(())
     }

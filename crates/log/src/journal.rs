@@ -67,11 +67,18 @@ pub struct JournalConfig {
     pub file_bytes: u64,
     /// Appends larger than this are synced in their segment instead.
     pub append_bytes_max: usize,
+    /// When a partition has so many bytes more that were synced without the journal, it is told how far
+    /// that one is.
+    pub unmarked_bytes_max: u64,
 }
 
 impl Default for JournalConfig {
     fn default() -> JournalConfig {
-        JournalConfig { file_bytes: 64 << 20, append_bytes_max: 256 << 10 }
+        JournalConfig {
+            file_bytes: 64 << 20,
+            append_bytes_max: 256 << 10,
+            unmarked_bytes_max: 16 << 20,
+        }
     }
 }
 
@@ -112,7 +119,18 @@ impl Joined {
 
     /// Says for good where the log begins and how far it is durable.
     pub fn mark(&self, marks: Marks) -> Result<(), LogError> {
-        self.journal.mark(&self.member, marks, false)
+        self.journal.put_marks(&self.member, marks, false);
+        self.journal.commit()
+    }
+
+    /// [`Joined::mark`] with the next commit, whenever that is.
+    pub fn mark_later(&self, marks: Marks) {
+        self.journal.put_marks(&self.member, marks, false);
+    }
+
+    /// Whether so much was synced without the journal that it should be told.
+    pub fn is_mark_due(&self, unmarked_bytes: u64) -> bool {
+        unmarked_bytes >= self.journal.config.unmarked_bytes_max
     }
 
     /// [`Joined::forget`] and [`Joined::mark`] in one for a partition that is synced and will be cut to
@@ -120,7 +138,8 @@ impl Joined {
     pub fn cut(&self, marks: Marks) -> Result<(), LogError> {
         let end = marks.durable_end.0;
         self.member.written.fetch_min(end, Ordering::AcqRel);
-        self.journal.mark(&self.member, marks, true)?;
+        self.journal.put_marks(&self.member, marks, true);
+        self.journal.commit()?;
         // Whoever committed what lies behind has ended by now.
         self.member.committed.fetch_min(end, Ordering::AcqRel);
         Ok(())
@@ -271,18 +290,15 @@ impl Journal {
         Ok(())
     }
 
-    fn mark(&self, member: &Arc<Member>, marks: Marks, cut: bool) -> Result<(), LogError> {
-        {
-            let mut pending = self.pending.lock();
-            pending.touch(member);
-            if cut {
-                let (topic_id, partition) = (member.topic_id, member.partition);
-                let below = Offset::MAX;
-                Record::Forget { topic_id, partition, below }.put(&mut pending.body);
-            }
-            Record::Marks { log: member.number, marks }.put(&mut pending.body);
+    fn put_marks(&self, member: &Arc<Member>, marks: Marks, cut: bool) {
+        let mut pending = self.pending.lock();
+        pending.touch(member);
+        if cut {
+            let (topic_id, partition) = (member.topic_id, member.partition);
+            let below = Offset::MAX;
+            Record::Forget { topic_id, partition, below }.put(&mut pending.body);
         }
-        self.commit()
+        Record::Marks { log: member.number, marks }.put(&mut pending.body);
     }
 
     fn entry_bytes_max(&self) -> usize {
@@ -294,12 +310,7 @@ impl Journal {
     /// to be written by a later commit, and whoever needs it durable now syncs the segments.
     pub(crate) fn commit(&self) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
-        if let Some(cause) = self.fence.get() {
-            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
-        }
-        if let Some(stuck) = writer.stuck.take() {
-            self.commit_group(&mut writer, stuck)?;
-        }
+        self.commit_stuck_by(&mut writer)?;
         let spare = std::mem::take(&mut writer.spare);
         let (pending, ends) = {
             let mut pending = self.pending.lock();
@@ -315,6 +326,21 @@ impl Journal {
             (taken, ends)
         };
         self.commit_group(&mut writer, Group { pending, ends })
+    }
+
+    /// Writes what a full disk kept from being written, if there is such.
+    pub(crate) fn commit_stuck(&self) -> Result<(), LogError> {
+        self.commit_stuck_by(&mut self.writer.lock())
+    }
+
+    fn commit_stuck_by(&self, writer: &mut Writer) -> Result<(), LogError> {
+        if let Some(cause) = self.fence.get() {
+            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
+        }
+        match writer.stuck.take() {
+            Some(stuck) => self.commit_group(writer, stuck),
+            None => Ok(()),
+        }
     }
 
     fn commit_group(&self, writer: &mut Writer, group: Group) -> Result<(), LogError> {

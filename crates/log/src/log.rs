@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     pub dirty: bool,
     /// What lies before this and is not durable yet is not in the journal: only a sync helps.
     pub unjournaled_end: Offset,
+    /// Bytes since the journal last heard how far the log is synced, of those that are not in it.
+    pub unmarked_bytes: u64,
     /// Sealed segments whose bytes were not synced.
     pub unsynced: Vec<Arc<dyn File>>,
     /// Small files that were written and not synced; they matter only once there are records.
@@ -286,6 +288,20 @@ impl Log {
             }
         }
         self.sync_locked()
+    }
+
+    /// [`Log::sync`] for appends that are not in the journal, which is told now and then how far they
+    /// have come: recovery takes what lies behind for what may be torn.
+    pub(crate) fn sync_unjournaled(&self) -> Result<Offset, LogError> {
+        let end = self.sync()?;
+        if let Some(joined) = &self.journal {
+            let mut writer = self.writer.lock();
+            if joined.is_mark_due(writer.unmarked_bytes) {
+                writer.unmarked_bytes = 0;
+                joined.mark_later(self.marks());
+            }
+        }
+        Ok(end)
     }
 
     /// Makes everything that is appended by now durable, in the journal where that is enough, and says

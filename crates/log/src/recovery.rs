@@ -11,6 +11,7 @@
 pub(crate) mod state;
 mod swaps;
 
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
@@ -24,7 +25,7 @@ use uuid::Uuid;
 
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
-use crate::config::LogConfig;
+use crate::config::{Durability, LogConfig};
 use crate::error::LogError;
 use crate::files;
 use crate::journal::Joined;
@@ -34,7 +35,7 @@ use crate::producers::Producers;
 use crate::room::Room;
 use crate::segment::{Extent, Segment, Warm, Written, read_index};
 use crate::truncate::resume;
-use crate::walk::{BatchWalk, HeaderWalk, WalkError};
+use crate::walk::{BatchWalk, HeaderWalk, WalkError, to_usize};
 
 /// What is known of a log from outside its folder.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,9 @@ pub(crate) struct OpenState {
     /// Of the disk.
     pub room: Option<Arc<Room>>,
 }
+
+/// Bytes of a tail that are written again in one go.
+const REWRITTEN_AT_ONCE: u32 = 1 << 20;
 
 /// Small files are read whole up to this size.
 const SMALL_FILE_MAX: u64 = 64 << 20;
@@ -102,6 +106,7 @@ impl Log {
             clean: state.clean,
             recovery_point,
             durable,
+            durability: config.durability,
             has_marks: state.journal.is_some(),
             pending: Vec::new(),
             synced: Vec::new(),
@@ -149,6 +154,7 @@ impl Log {
             producers,
             dirty: false,
             unjournaled_end: Offset::ZERO,
+            unmarked_bytes: 0,
             unsynced: std::mem::take(&mut opening.synced),
             unsynced_small: std::mem::take(&mut opening.small),
             unsynced_metadata,
@@ -209,6 +215,8 @@ struct Opening<'a> {
     recovery_point: Offset,
     /// From here on what is not whole was never acknowledged, and is cut.
     durable: Offset,
+    /// What lies behind it is to be durable, too.
+    durability: Durability,
     has_marks: bool,
     /// Indexes of sealed segments that were not durable.
     pending: Vec<Pending>,
@@ -480,8 +488,12 @@ impl Opening<'_> {
         }
 
         let mut walk = BatchWalk::new(&*file, segment.extent().size, found.size);
+        let mut durable_size = segment.extent().size;
         loop {
             let extent = segment.extent();
+            if extent.next <= self.durable {
+                durable_size = extent.size;
+            }
             let step = walk.next().and_then(|step| match step {
                 Some((position, batch)) if batch.header.base_offset != extent.next => {
                     let what = format!("offset {} instead", batch.header.base_offset);
@@ -510,6 +522,10 @@ impl Opening<'_> {
                 }
             }
         }
+        if !self.clean && self.durability == Durability::Fsync {
+            rewrite(&*file, durable_size, segment.extent().size)
+                .map_err(|error| LogError::io(path, "write", error))?;
+        }
         if !self.clean && (self.cut || segment.extent().next > self.recovery_point) {
             self.synced.push(file.clone());
         } else if !self.clean {
@@ -525,6 +541,20 @@ impl Opening<'_> {
             resume(segment, file, index, trusted, found.size);
         }
     }
+}
+
+/// Writes a part of a file again. A sync that failed before a restart may have left it in the page cache
+/// as if it were on the disk, where the next sync would pass it over.
+fn rewrite(file: &dyn File, mut from: u32, to: u32) -> std::io::Result<()> {
+    let mut bytes = vec![0; to_usize((to - from).min(REWRITTEN_AT_ONCE))];
+    while from < to {
+        let len = (to - from).min(REWRITTEN_AT_ONCE);
+        let part = bytes.get_mut(..to_usize(len)).unwrap_or_default();
+        file.read_exact_at(part, u64::from(from))?;
+        file.write_all_at(&[IoSlice::new(part)], u64::from(from))?;
+        from += len;
+    }
+    Ok(())
 }
 
 /// Whether the last segment is what it was when the log was closed.

@@ -197,7 +197,7 @@ impl Shared {
     fn sync(&self) {
         while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
             log.queued.store(false, Ordering::Release);
-            match log.sync() {
+            match log.sync_unjournaled() {
                 Err(error) if error.is_full() => self.starved.lock().push(log),
                 synced => tell(&log, synced),
             }

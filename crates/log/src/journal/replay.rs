@@ -169,9 +169,15 @@ impl Replay<'_> {
             }
             Record::Marks { log, marks } => {
                 if let Some(named) = self.named.get(&log) {
+                    // They only ever rise, but for a log that is cut: that one was forgotten first.
                     let listed = self.catalogue.entry(named.key, &named.topic);
-                    let log_start = listed.marks.log_start.max(marks.log_start);
-                    *listed = Listed { marks: Marks { log_start, ..marks }, rest: None };
+                    let known = listed.marks;
+                    let marks = Marks {
+                        log_start: known.log_start.max(marks.log_start),
+                        recovery_point: known.recovery_point.max(marks.recovery_point),
+                        durable_end: known.durable_end.max(marks.durable_end),
+                    };
+                    *listed = Listed { marks, rest: None };
                 }
                 Ok(())
             }

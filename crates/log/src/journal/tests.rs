@@ -14,7 +14,7 @@ use crate::{Durability, Log, LogConfig, LogDir, Origin};
 const DATA: &str = "/data";
 
 fn sizes() -> JournalConfig {
-    JournalConfig { file_bytes: 32 << 10, append_bytes_max: 2000 }
+    JournalConfig { file_bytes: 32 << 10, append_bytes_max: 2000, unmarked_bytes_max: 5000 }
 }
 
 fn open(sim: &Sim) -> LogDir {
@@ -264,4 +264,49 @@ fn what_follows_a_checkpoint_can_be_read_alone() {
     flip(&sim, 0);
     let dir = open(&sim);
     assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["a", "b"]);
+}
+
+/// Large appends are not in the journal, but it says now and then how far they were synced: damage to
+/// them is no torn tail.
+#[test]
+fn damage_to_what_was_synced_without_the_journal_is_not_cut() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    for _ in 0..3 {
+        append(&log, &"x".repeat(3000));
+        log.sync_unjournaled().unwrap();
+    }
+    // Somebody else's commit carries it.
+    let other = topic(&dir, 2, LogConfig::default());
+    append(&other, "small");
+    other.commit().unwrap();
+    drop((log, other, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let segment = Path::new(DATA).join("t1-0").join("00000000000000000000.log");
+    assert!(sim.disk.flip_bit(&segment, 16, 3));
+    let dir = open(&sim);
+    let opened = dir.open_log("t1", 0, Uuid::from_u128(1), LogConfig::default());
+    assert!(matches!(opened, Err(LogError::Damaged { .. })), "{opened:?}");
+}
+
+/// A sync that failed leaves pages that look clean; after a restart they are written again.
+#[test]
+fn a_tail_that_a_failed_sync_left_in_memory_is_written_again() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "a");
+    log.sync().unwrap();
+    append(&log, &"b".repeat(3000));
+    let before = sim.disk.changes();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Nothing);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    assert_eq!(records(&log).len(), 2);
+    assert!(sim.disk.changes() > before, "nothing was written again");
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())).len(), 2);
 }

@@ -85,7 +85,8 @@ impl LogDir {
         let failed = self.close_together(&self.open_logs());
         // What a full disk kept from it may lie there whole and not count; now it counts, or the next
         // start reads it once more.
-        let failed = failed.or(self.commit().err().filter(|error| !error.is_full()));
+        let settled = self.journal.commit_stuck();
+        let failed = failed.or(settled.err().filter(|error| !error.is_full()));
         {
             let mut logs = self.logs.lock();
             let keys: Vec<Key> = logs.open.keys().copied().collect();

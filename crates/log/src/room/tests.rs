@@ -105,7 +105,11 @@ fn clients_are_refused_and_the_brokers_own_records_are_not() {
 #[test]
 fn a_journal_without_room_goes_on_later() {
     let sim = Sim::new(3);
-    let journal = crate::JournalConfig { file_bytes: 64 << 10, append_bytes_max: 8 << 10 };
+    let journal = crate::JournalConfig {
+        file_bytes: 64 << 10,
+        append_bytes_max: 8 << 10,
+        ..crate::JournalConfig::default()
+    };
     let open = || LogDir::open_with(&sim.env(), Path::new("/data"), 1, None, journal).unwrap();
     let topic = uuid::Uuid::from_u128(7);
     let dir = open();

@@ -158,6 +158,7 @@ impl Trial {
         let journal = JournalConfig {
             file_bytes: 8192 * (1 + self.dice(3)),
             append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
+            unmarked_bytes_max: self.dice(2000),
         };
         let dir = self.ok(LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal))?;
         let config = LogConfig {
