@@ -194,8 +194,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Writes into the segments what only the journal has, enters it into the catalogue, and begins
-    /// anew behind it.
+    /// Writes into the segments what only the journal has, and enters it into the catalogue. It stays in
+    /// the journal, too, until the next checkpoint has synced it where it belongs.
     pub(crate) fn open(
         env: &Env,
         dir: &Path,
@@ -211,11 +211,17 @@ impl Journal {
             disk.create_dir_all(&folder).map_err(|error| LogError::io(&folder, "create", error))?;
             files::sync_dir(disk, dir)?;
         }
+        // A process that was killed may have made a file and not come to this.
+        files::sync_dir(disk, &folder)?;
         let chain = Chain::read(disk, &folder, directory, catalogue.journal_start)?;
+        chain.sync(disk)?;
         let replayed = replay::replay(disk, dir, &chain, catalogue)?;
-        catalogue.journal_start = chain.next;
+        if !replayed.unsynced {
+            catalogue.journal_start = chain.next;
+        }
+        let start = catalogue.journal_start;
         let writer = Writer {
-            ring: Ring::open(disk, &folder, config.file_bytes, chain.next)?,
+            ring: Ring::open(disk, &folder, config.file_bytes, start, &chain.lasts())?,
             next: chain.next,
             defined: (0, BTreeSet::new()),
             spare: Vec::new(),
@@ -366,6 +372,14 @@ impl Journal {
             writer.spare = body;
         }
         Ok(())
+    }
+
+    /// Fences the folder when `result` is a failure.
+    pub(crate) fn fencing<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
+        if let Err(error) = &result {
+            self.fence(error);
+        }
+        result
     }
 
     fn fence(&self, error: &LogError) {

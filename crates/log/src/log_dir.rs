@@ -21,6 +21,7 @@ mod identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use env::disk::{Lock, Space};
@@ -95,6 +96,8 @@ pub struct LogDir {
     clean: bool,
     journal: Arc<Journal>,
     fence: Arc<OnceLock<LogError>>,
+    /// What the journal had was written into segments and is not synced there.
+    unsynced: AtomicBool,
     /// The checksum of the catalogue as it was last written.
     files: Mutex<Option<Vec<u8>>>,
     room: Arc<Room>,
@@ -180,6 +183,7 @@ impl LogDir {
             && replayed.entries == 0
             && catalogue.iter().all(|(_, _, listed)| listed.rest.is_some());
         let start = catalogue.journal_start;
+        let is_done = replayed.entries > 0 && !replayed.unsynced;
         let dir = LogDir {
             env: env.clone(),
             path: path.to_owned(),
@@ -188,12 +192,13 @@ impl LogDir {
             journal: Arc::new(journal),
             fence,
             room,
+            unsynced: AtomicBool::new(replayed.unsynced),
             files: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
             lock: Mutex::new(Some(lock)),
         };
-        if replayed.entries > 0 {
+        if is_done {
             // What the journal says is in the segments now and in the catalogue, and it begins anew.
             dir.write_catalogue(Some(start))?;
         }

@@ -107,7 +107,7 @@ impl Log {
             recovery_point,
             durable,
             durability: config.durability,
-            has_marks: state.journal.is_some(),
+            journal: state.journal.as_ref(),
             pending: Vec::new(),
             synced: Vec::new(),
             small: Vec::new(),
@@ -141,11 +141,9 @@ impl Log {
         let (epochs, epochs_changed) = opening.load_epochs(&segments, log_start, log_end)?;
         let producers = opening.load_producers(&segments, log_end)?;
         let clean = opening.clean;
-        let mut durable_end = if clean { log_end } else { recovery_point };
-        if durable_end < log_start {
-            // Nothing before the log start is left that could be lost.
-            durable_end = log_start;
-        }
+        // Nothing before the log start is left that could be lost.
+        let mark = |unclean: Offset| if clean { log_end } else { unclean }.max(log_start);
+        let (synced_end, durable_end) = (mark(recovery_point), mark(durable));
 
         let first_timestamp = first_timestamp(&*writer_file, active)?;
         let writer = Writer {
@@ -170,6 +168,7 @@ impl Log {
             first_timestamp,
             opened_ms: env.clock.wall_ms(),
         };
+        // What came out of the journal was synced there; the rest of that waits for a checkpoint.
         let recovered = opening.cut || (!clean && log_end > durable_end);
         let log = Log {
             env: env.clone(),
@@ -180,7 +179,7 @@ impl Log {
             log_start: AtomicI64::new(log_start.0),
             log_end: AtomicI64::new(log_end.0),
             durable_end: AtomicI64::new(durable_end.min(log_end).0),
-            synced_end: AtomicI64::new(durable_end.min(log_end).0),
+            synced_end: AtomicI64::new(synced_end.min(log_end).0),
             epochs: RwLock::new(epochs),
             writer: Mutex::new(writer),
             syncing: Mutex::new(()),
@@ -217,7 +216,8 @@ struct Opening<'a> {
     durable: Offset,
     /// What lies behind it is to be durable, too.
     durability: Durability,
-    has_marks: bool,
+    /// Keeps the marks as well.
+    journal: Option<&'a Joined>,
     /// Indexes of sealed segments that were not durable.
     pending: Vec<Pending>,
     /// Files whose content may not be durable.
@@ -318,6 +318,11 @@ impl Opening<'_> {
         {
             keep = 0;
         }
+        if keep > 0
+            && let (Some(joined), Some(first)) = (self.journal, found.get(keep))
+        {
+            joined.forget(first.base)?;
+        }
         for gone in found.drain(..keep) {
             self.remove_segment(gone.base)?;
         }
@@ -342,7 +347,7 @@ impl Opening<'_> {
         let Some(first) = found.first().filter(|first| first.base > log_start) else {
             return Ok(());
         };
-        if !self.has_marks {
+        if self.journal.is_none() {
             return Ok(());
         }
         if self.clean || self.durable > log_start {

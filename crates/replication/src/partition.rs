@@ -222,7 +222,7 @@ impl Partition {
         let config = self.config.load_full();
         let log = self.storage.dir.open_log(topic, *index, topic_id.0, config)?;
         log.begin_epoch(self.leader_epoch())?;
-        let end = log.sync()?;
+        let end = if log.durable_end() < log.log_end() { log.sync()? } else { log.durable_end() };
         let listener: Weak<dyn DurableListener> = Arc::downgrade(self) as Weak<_>;
         log.set_listener(listener);
         self.log.store(Some(log.clone()));

@@ -188,6 +188,26 @@ impl Chain {
         Ok(())
     }
 
+    /// The last entry of each file.
+    pub fn lasts(&self) -> BTreeMap<PathBuf, u64> {
+        let mut lasts = BTreeMap::new();
+        for found in &self.entries {
+            if let Some(file) = self.files.get(found.file) {
+                lasts.insert(file.path.clone(), found.header.sequence);
+            }
+        }
+        lasts
+    }
+
+    /// Makes the last entry durable: the process that wrote it may have ended before its sync. Those
+    /// before it were synced when it was written.
+    pub fn sync(&self, disk: &dyn Disk) -> Result<(), LogError> {
+        let last = self.entries.last().and_then(|last| self.files.get(last.file));
+        let Some(JournalFile { path, .. }) = last else { return Ok(()) };
+        let synced = disk.open(path, OpenMode::Write).and_then(|file| file.sync_data());
+        synced.map_err(|error| LogError::io(path, "sync", error))
+    }
+
     /// The bytes of an entry, header and body; it was seen whole before.
     pub fn load(&self, found: &Found) -> Result<Vec<u8>, LogError> {
         match self.files.get(found.file) {

@@ -1,8 +1,8 @@
 //! What a crash may have taken from the segments, written into them again from the journal.
 //!
 //! Every write is done again at its place, in the order in which it was journaled; what is there
-//! already is written over by the same bytes. Afterwards everything is synced, so that the journal is
-//! not needed any more. Folders and files that the crash took are made again. A partition that was
+//! already is written over by the same bytes. It is synced by the next checkpoint; a crash before that
+//! has it all done again. Folders and files that the crash took are made again. A partition that was
 //! forgotten stays so.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub(crate) struct Replayed {
     pub partitions: BTreeSet<Key>,
     /// Entries that were read.
     pub entries: usize,
+    /// What was written is not synced, and the journal needed until it is.
+    pub unsynced: bool,
     /// Bytes written again.
     pub bytes: u64,
     /// What is not what was written.
@@ -127,7 +129,13 @@ pub(super) fn replay(
         }
         replay.done.entries += 1;
     }
-    replay.sync()?;
+    if replay.done.damage.is_empty() {
+        // A start does not wait for that.
+        replay.done.unsynced = replay.done.entries > 0;
+    } else {
+        // What is left of the journal is not to be trusted with it once more.
+        replay.sync()?;
+    }
     Ok(replay.done)
 }
 

@@ -6,6 +6,7 @@
 //!
 //! The names of the files say nothing: the numbers of the entries order them.
 
+use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,19 +58,22 @@ pub(super) struct Place {
 }
 
 impl Ring {
-    /// The files there are, none of which is needed any more: the next entry is `start`.
+    /// The files there are. Entries from `start` on are needed; `lasts` has the last one of each file
+    /// that has any.
     pub fn open(
         disk: &dyn Disk,
         folder: &Path,
         file_bytes: u64,
         start: u64,
+        lasts: &BTreeMap<PathBuf, u64>,
     ) -> Result<Ring, LogError> {
         let mut slots = Vec::new();
         for path in paths(disk, folder)? {
             let failed = |error| LogError::io(&path, "open", error);
             let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
             let filled = file.len().map_err(failed)? / ALIGNMENT * ALIGNMENT;
-            slots.push(Slot { file, path, filled, last: 0 });
+            let last = lasts.get(&path).copied().unwrap_or(0);
+            slots.push(Slot { file, path, filled, last });
         }
         Ok(Ring {
             folder: folder.to_owned(),

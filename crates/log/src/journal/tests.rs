@@ -310,3 +310,30 @@ fn a_tail_that_a_failed_sync_left_in_memory_is_written_again() {
     sim.disk.crash(CrashLoss::Everything);
     assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())).len(), 2);
 }
+
+/// The process that made a file of the journal may have been killed before it synced the folder.
+#[test]
+fn a_file_whose_name_was_not_synced_is_not_relied_on() {
+    for stop in 1..60 {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let log = topic(&dir, 1, LogConfig::default());
+        log.sync().unwrap();
+        dir.checkpoint().unwrap();
+        append(&log, "a");
+        sim.disk.stop_at(stop);
+        let acknowledged = log.commit().is_ok();
+        drop((log, dir));
+        sim.disk.crash(CrashLoss::Nothing);
+        let dir = open(&sim);
+        let log = topic(&dir, 1, LogConfig::default());
+        let before = records(&log).len();
+        assert!(before == 1 || !acknowledged);
+        append(&log, "b");
+        log.commit().unwrap();
+        drop((log, dir));
+        sim.disk.crash(CrashLoss::Everything);
+        let found = records(&topic(&open(&sim), 1, LogConfig::default()));
+        assert_eq!(found.len(), before + 1, "stopped at {stop}: {found:?}");
+    }
+}

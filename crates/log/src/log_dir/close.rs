@@ -5,6 +5,7 @@
 //! from syncing these logs are held meanwhile; appends go on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
@@ -22,6 +23,7 @@ impl LogDir {
     /// returned after all others were done.
     pub fn checkpoint(&self) -> Result<(), LogError> {
         let start = self.journal.next_entry();
+        self.sync_replayed()?;
         let mut unsynced = self.open_logs();
         unsynced.retain(|log| log.is_unsynced());
         let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
@@ -81,7 +83,19 @@ impl LogDir {
         closed
     }
 
+    /// Syncs what the start wrote into segments, of partitions that were not opened since, too.
+    fn sync_replayed(&self) -> Result<(), LogError> {
+        if self.unsynced.load(Ordering::Acquire) {
+            let synced = self.env.disk.sync_all(&self.path);
+            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
+            self.journal.fencing(synced)?;
+            self.unsynced.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
     fn close_logs(&self) -> Result<(), LogError> {
+        self.sync_replayed()?;
         let failed = self.close_together(&self.open_logs());
         // What a full disk kept from it may lie there whole and not count; now it counts, or the next
         // start reads it once more.
