@@ -43,6 +43,8 @@ pub(crate) struct Replayed {
     pub unsynced: bool,
     /// Bytes written again.
     pub bytes: u64,
+    /// Writes for a folder that belongs to another topic were left out.
+    pub skipped: bool,
     /// What is not what was written.
     pub damage: Vec<JournalDamage>,
 }
@@ -129,7 +131,7 @@ pub(super) fn replay(
         }
         replay.done.entries += 1;
     }
-    if replay.done.damage.is_empty() {
+    if replay.done.damage.is_empty() && !replay.done.skipped {
         // A start does not wait for that.
         replay.done.unsynced = replay.done.entries > 0;
     } else {
@@ -214,6 +216,7 @@ impl Replay<'_> {
             named.state = self.make_folder(named)?;
         }
         if named.state == Folder::Foreign {
+            self.done.skipped = true;
             return Ok(());
         }
         let Some(target) = self.segment(named, base)? else { return Ok(()) };
