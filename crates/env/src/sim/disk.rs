@@ -7,13 +7,14 @@
 //! some sectors of a write. A rename is whole or not at all.
 //!
 //! Handles and locks from before a crash are dead. Faults are asked for beforehand: see
-//! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours. Nothing here is random but for
+//! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours; for lies [`SimDisk::lie`]. Nothing here is random but for
 //! the seed in [`CrashLoss::Random`].
 //!
 //! Stricter than any real file system, where syncing a file mostly saves its name too; what works
 //! here does not lean on that.
 
 mod content;
+mod faults;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use self::content::Content;
+use self::faults::Faults;
+pub use self::faults::Lie;
 use self::names::{Entry, NameChange, Names};
 use crate::disk::{DirEntry, Disk, File, Lock, OpenMode, Space};
 
@@ -70,6 +73,15 @@ impl Stall {
 
 type Inode = u64;
 
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Done,
+    Fails,
+    /// The machine stops inside it.
+    Stops,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// Grows with each crash; handles of earlier ones are dead.
@@ -79,37 +91,9 @@ struct State {
     names: Names,
     locks: BTreeSet<PathBuf>,
     faults: Faults,
+    lie: Option<Lie>,
     /// Changes asked for so far, refused ones included.
     changes: u64,
-}
-
-#[derive(Debug, Default)]
-struct Faults {
-    /// Writes until one fails.
-    write: Option<u64>,
-    /// Syncs until one fails.
-    sync: Option<u64>,
-    /// The number of the change from which on nothing reaches the disk.
-    stop_at: Option<u64>,
-    space: Option<u64>,
-    read_bytes_max: Option<usize>,
-    /// How many files may be held open.
-    handles: Option<usize>,
-}
-
-/// Counts down to a fault; true when it is due.
-fn due(countdown: &mut Option<u64>) -> bool {
-    match countdown {
-        Some(0 | 1) => {
-            *countdown = None;
-            true
-        }
-        Some(left) => {
-            *left -= 1;
-            false
-        }
-        None => false,
-    }
 }
 
 fn io_error() -> io::Error {
@@ -117,23 +101,31 @@ fn io_error() -> io::Error {
 }
 
 impl State {
-    /// Counts a change; fails when the machine has stopped before it. `Ok(true)` says that it stops
-    /// right inside this one.
-    fn change(&mut self) -> io::Result<bool> {
+    /// Counts a change and says what becomes of it; fails when the machine has stopped before it.
+    fn change(&mut self) -> io::Result<Fate> {
         self.changes += 1;
         match self.faults.stop_at {
-            Some(stop) if self.changes > stop => Err(io::Error::other("the machine has stopped")),
-            Some(stop) => Ok(self.changes == stop),
-            None => Ok(false),
+            Some(stop) if self.changes > stop => {
+                return Err(io::Error::other("the machine has stopped"));
+            }
+            Some(stop) if self.changes == stop => return Ok(Fate::Stops),
+            _ => {}
         }
+        Ok(if self.faults.change_is_due() { Fate::Fails } else { Fate::Done })
     }
 
     /// Counts a change that is whole or does not happen.
     fn whole_change(&mut self) -> io::Result<()> {
-        if self.change()? {
-            return Err(io::Error::other("the machine has stopped"));
+        if self.change()? == Fate::Done { Ok(()) } else { Err(io_error()) }
+    }
+
+    /// Counts a sync. One inside which the machine stops is left to the crash.
+    fn sync(&mut self) -> io::Result<Fate> {
+        match self.change()? {
+            Fate::Stops => Err(io_error()),
+            Fate::Done if self.faults.sync_is_due() => Ok(Fate::Fails),
+            fate => Ok(fate),
         }
-        Ok(())
     }
 
     fn used(&self) -> u64 {
@@ -228,6 +220,24 @@ impl SimDisk {
         self.state.lock().faults.sync = Some(nth);
     }
 
+    /// The `nth` change of any kind from now (1 is the next) fails: a write after a part of it was
+    /// done, a sync as with [`SimDisk::fail_sync`], anything else without having changed anything.
+    pub fn fail_change(&self, nth: u64) {
+        self.state.lock().faults.change = Some(nth);
+    }
+
+    /// How many changes failed since the last crash because a test wanted them to; those for which there
+    /// was no room are not counted.
+    #[must_use]
+    pub fn faults_delivered(&self) -> u64 {
+        self.state.lock().faults.delivered
+    }
+
+    /// From now on some syncs are answered and not done, over crashes too.
+    pub fn lie(&self, lie: Lie) {
+        self.state.lock().lie = Some(lie);
+    }
+
     /// Syncs do not end from now on, or end again.
     pub fn stall_syncs(&self, on: bool) {
         *self.stall.on.lock() = on;
@@ -267,6 +277,7 @@ impl SimDisk {
             last_inode: state.last_inode,
             files: state.files.clone(),
             names: state.names.clone(),
+            lie: state.lie,
             ..State::default()
         };
         SimDisk { state: Arc::new(Mutex::new(copy)), stall: Arc::default() }
@@ -297,6 +308,8 @@ struct SimFile {
     stall: Arc<Stall>,
     generation: u64,
     inode: Inode,
+    /// By which it was opened.
+    path: PathBuf,
     writable: bool,
 }
 
@@ -335,16 +348,16 @@ impl File for SimFile {
             bytes.extend_from_slice(part);
         }
         self.with(|state| {
-            let stops = state.change()?;
-            let fails = due(&mut state.faults.write);
+            let fails = state.change()? != Fate::Done || state.faults.write_is_due();
             let grows = (position + bytes.len() as u64)
                 .saturating_sub(state.content(self.inode)?.len() as u64);
-            let full = state.faults.space.is_some_and(|space| state.used() + grows > space);
-            if stops || fails || full {
+            let used = if state.faults.space.is_some() { state.used() + grows } else { 0 };
+            let full = state.faults.full_with(used);
+            if fails || full {
                 bytes.truncate(bytes.len() / 2);
             }
             state.content(self.inode)?.write(position, bytes);
-            match (full, stops || fails) {
+            match (full, fails) {
                 (true, _) => Err(io::ErrorKind::StorageFull.into()),
                 (false, true) => Err(io_error()),
                 (false, false) => Ok(()),
@@ -355,12 +368,14 @@ impl File for SimFile {
     fn sync_data(&self) -> io::Result<()> {
         self.stall.wait();
         self.with(|state| {
-            state.whole_change()?;
-            if due(&mut state.faults.sync) {
+            let lies = state.lie.is_some_and(|lie| lie.concerns_file(&self.path));
+            if state.sync()? == Fate::Fails {
                 state.content(self.inode)?.forget_unsynced();
                 return Err(io_error());
             }
-            state.content(self.inode)?.sync();
+            if !lies {
+                state.content(self.inode)?.sync();
+            }
             Ok(())
         })
     }
@@ -415,6 +430,7 @@ impl Disk for SimDisk {
             stall: self.stall.clone(),
             generation: state.generation,
             inode,
+            path: path.to_owned(),
             writable: mode != OpenMode::Read,
         }))
     }
@@ -441,26 +457,28 @@ impl Disk for SimDisk {
         self.stall.wait();
         let mut state = self.state.lock();
         state.names.check_folder(path)?;
-        state.whole_change()?;
-        if due(&mut state.faults.sync) {
+        if state.sync()? == Fate::Fails {
             return Err(io_error());
         }
-        state.names.sync(path);
+        if state.lie != Some(Lie::Folders) {
+            state.names.sync(path);
+        }
         Ok(())
     }
 
     fn sync_all(&self, _path: &Path) -> io::Result<()> {
         self.stall.wait();
         let mut state = self.state.lock();
-        state.whole_change()?;
-        let fails = due(&mut state.faults.sync);
+        let fails = state.sync()? == Fate::Fails;
         for content in state.files.values_mut() {
             if fails { content.forget_unsynced() } else { content.sync() }
         }
         if fails {
             return Err(io_error());
         }
-        state.names.sync_all();
+        if state.lie != Some(Lie::Folders) {
+            state.names.sync_all();
+        }
         Ok(())
     }
 

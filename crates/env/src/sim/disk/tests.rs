@@ -169,3 +169,44 @@ fn folders_are_listed_and_renamed_whole() {
     disk.remove_dir_all(Path::new("/d/t-1")).unwrap();
     assert_eq!(read(&disk, "/d/t-1/a"), None);
 }
+
+#[test]
+fn any_change_can_be_the_one_that_fails() {
+    let steps: [fn(&SimDisk) -> io::Result<()>; 5] = [
+        |disk| disk.open(Path::new("/d/a"), OpenMode::Create).map(drop),
+        |disk| {
+            let file = disk.open(Path::new("/d/a"), OpenMode::Write)?;
+            file.write_all_at(&[IoSlice::new(b"ab")], 0)
+        },
+        |disk| disk.open(Path::new("/d/a"), OpenMode::Write)?.sync_data(),
+        |disk| disk.rename(Path::new("/d/a"), Path::new("/d/b")),
+        |disk| disk.sync_dir(Path::new("/d")),
+    ];
+    for nth in 1..=steps.len() {
+        let disk = folder();
+        disk.fail_change(nth as u64);
+        let failed = steps.iter().position(|step| step(&disk).is_err());
+        assert_eq!(failed, Some(nth - 1));
+        assert_eq!(disk.faults_delivered(), 1);
+    }
+}
+
+#[test]
+fn a_disk_that_lies_loses_what_it_said_was_synced() {
+    for (lie, left) in [
+        (None, (Some("a"), Some("b"))),
+        (Some(Lie::Files(".a")), (Some(""), Some("b"))),
+        (Some(Lie::Folders), (None, None)),
+    ] {
+        let disk = folder();
+        if let Some(lie) = lie {
+            disk.lie(lie);
+        }
+        write(&disk, "/d/1.a", "a").sync_data().unwrap();
+        write(&disk, "/d/1.b", "b").sync_data().unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+        disk.crash(CrashLoss::Everything);
+        assert_eq!(read(&disk, "/d/1.a").as_deref(), left.0, "{lie:?}");
+        assert_eq!(read(&disk, "/d/1.b").as_deref(), left.1, "{lie:?}");
+    }
+}
