@@ -24,6 +24,26 @@ pub(crate) fn write(
     Ok(file)
 }
 
+/// Writes a whole file whose earlier content may be durable and needed: that is left as it is where it is
+/// the same, and replaced as a whole where it is not. The caller syncs the file.
+pub(crate) fn write_once(
+    disk: &dyn Disk,
+    path: &Path,
+    content: &[u8],
+) -> Result<Arc<dyn File>, LogError> {
+    let most = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    match disk.read(path, most) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write(disk, path, content),
+        Ok(found) if found == content => {
+            disk.open(path, OpenMode::Write).map_err(|error| LogError::io(path, "open", error))
+        }
+        Ok(_) | Err(_) => {
+            replace(disk, path, content)?;
+            disk.open(path, OpenMode::Write).map_err(|error| LogError::io(path, "open", error))
+        }
+    }
+}
+
 /// Replaces a file by a rename; the caller syncs file and folder. A crash before that may leave the
 /// new name with the content torn, so only for files whose content shows that.
 pub(crate) fn replace_unsynced(

@@ -475,7 +475,7 @@ impl Log {
             }
             Pending::Snapshot(offset, bytes) => {
                 let path = self.dir.join(names::segment_file(*offset, names::SNAPSHOT));
-                written.push(files::write(disk, &path, bytes)?);
+                written.push(files::write_once(disk, &path, bytes)?);
             }
         }
         Ok(())

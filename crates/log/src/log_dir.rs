@@ -302,11 +302,12 @@ impl LogDir {
             // Left over from a topic whose deletion a crash interrupted, or the metadata is wrong.
             Err(LogError::TopicIdMismatch { found, .. }) if !self.is_open((found, key.1)) => {
                 let aside = self.set_aside(&dir, (found, key.1))?;
-                tracing::warn!(
+                tracing::error!(
                     topic, partition = key.1, of = names::id_text(found),
                     folder = %aside.display(),
-                    "a folder of another topic of this name was moved aside; delete it when it is \
-                     not needed"
+                    "a folder of another topic of this name was moved aside, and the partition is \
+                     empty; if no such topic was deleted, its partition.metadata is damaged and the \
+                     records are in there; delete it when it is not needed"
                 );
                 Log::open_with(&self.env, &dir, key.0, config, state())
             }

@@ -148,8 +148,9 @@ fn of_folder(folder: PathBuf, error: LogDirError) -> StartError {
             ),
         ),
         LogDirError::ForeignKafka { path } => {
-            let reason = "this is the data folder of an Apache Kafka broker; nothing was touched, \
-                          name an empty or new folder with --data-dir";
+            let reason = "this is the data folder of an Apache Kafka broker, as its meta.properties \
+                          has no line walser.version=1 (put it back if that file is damaged); \
+                          nothing was touched, name an empty or new folder with --data-dir";
             (path, reason.to_owned())
         }
         LogDirError::Unwritable { path, source } => (

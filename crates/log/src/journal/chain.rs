@@ -16,6 +16,7 @@ use super::entry::{ALIGNMENT, HEADER_LEN, Header, Record, records};
 use super::ring;
 use crate::catalogue::Key;
 use crate::error::LogError;
+use crate::names::id_text;
 
 /// Entries that were durable and are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,7 @@ impl Chain {
             let len = file.len().map_err(failed)?;
             let first = Header { sequence: 0, life: 0, len: 0, directory };
             let mut file = JournalFile { path: path.clone(), file, len, first };
+            check_owner(&file, directory)?;
             if let Some(first) = first_header(&file, directory)? {
                 file.first = first;
                 files.push(file);
@@ -135,7 +137,9 @@ impl Chain {
         let mut expected = None;
         for (number, file) in self.files.iter().enumerate() {
             let first = file.first.sequence;
-            if let Some(expected) = expected
+            // Without the file that has the first entry that is needed, what was there is missing.
+            let lost = (first > self.start).then_some(self.start.max(1));
+            if let Some(expected) = expected.or(lost)
                 && expected != first
             {
                 // The end of the file before is damaged, or files are missing.
@@ -280,6 +284,30 @@ pub(crate) fn describe(
 pub(crate) enum Described {
     Entry(String, Vec<String>),
     Damage(String),
+}
+
+/// A journal of another folder is not taken for an empty one. Only the beginning of a file is looked at:
+/// further on lie bytes that clients sent.
+fn check_owner(file: &JournalFile, directory: Uuid) -> Result<(), LogError> {
+    let mut head = [0; HEADER_LEN];
+    if file.file.read_exact_at(&mut head, 0).is_err() {
+        return Ok(());
+    }
+    let Some(header) = Header::parse(&head) else { return Ok(()) };
+    let foreign = header.directory != directory && u64::from(header.len) <= file.len;
+    if foreign && header.is_whole(&file.load(&header, 0)?) {
+        let (owner, ours) = (id_text(header.directory), id_text(directory));
+        return Err(LogError::Damaged {
+            path: file.path.clone(),
+            position: 0,
+            offset: Offset::ZERO,
+            what: format!(
+                "it belongs to the folder with directory.id={owner}, and meta.properties says {ours}; \
+                 put the right one back, or take the journal out if it was never of this folder"
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// An entry of the same process behind one that is not whole.

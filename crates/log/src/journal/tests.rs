@@ -9,6 +9,8 @@ use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
 use uuid::Uuid;
 
 use super::*;
+use crate::catalogue::Catalogue;
+use crate::log_dir::CATALOGUE;
 use crate::{Durability, Log, LogConfig, LogDir, Origin};
 
 const DATA: &str = "/data";
@@ -179,6 +181,15 @@ fn a_cut_tail_does_not_come_back() {
     assert_eq!(records(&log), ["0", "1", "other"]);
 }
 
+/// The first entry that is needed, as the catalogue has it.
+fn journal_start(sim: &Sim) -> u64 {
+    let path = Path::new(DATA).join(CATALOGUE);
+    match (&*sim.disk as &dyn Disk).read(&path, 1 << 20) {
+        Ok(bytes) => Catalogue::decode(&bytes).unwrap().journal_start,
+        Err(_) => 0,
+    }
+}
+
 /// The place of the entries in the first file: each takes a page.
 fn flip(sim: &Sim, entry: u64) {
     let path = Path::new(DATA).join(FOLDER).join("0000.journal");
@@ -205,6 +216,136 @@ fn a_damaged_entry_in_the_middle_costs_what_only_it_had_and_says_so() {
     assert_eq!(damaged, [(3, 3)]);
     assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["record"]);
     assert_eq!(records(&topic(&dir, 2, LogConfig::default())), ["record", "record"]);
+}
+
+#[test]
+fn a_damaged_first_entry_of_a_file_does_not_cost_the_later_ones() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let (one, two) = (topic(&dir, 1, LogConfig::default()), topic(&dir, 2, LogConfig::default()));
+    for log in [&one, &two, &two] {
+        append(log, "record");
+        log.commit().unwrap();
+    }
+    drop((one, two, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    flip(&sim, 0);
+
+    let folder = Path::new(DATA).join(FOLDER);
+    let start = journal_start(&sim);
+    let dir = open(&sim);
+    let chain = Chain::read(&*sim.disk, &folder, dir.identity().directory_id, start).unwrap();
+    let damaged: Vec<_> =
+        chain.damage.iter().map(|damage| (damage.position, damage.entries)).collect();
+    assert_eq!(damaged, [(0, (1, 1))]);
+    assert_eq!(records(&topic(&dir, 2, LogConfig::default())), ["record", "record"]);
+}
+
+#[test]
+fn a_missing_file_with_entries_that_are_needed_is_reported() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    for n in 0..9 {
+        append(&log, &n.to_string());
+        log.commit().unwrap();
+    }
+    let directory = dir.identity().directory_id;
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let folder = Path::new(DATA).join(FOLDER);
+    sim.disk.remove_file(&folder.join("0000.journal")).unwrap();
+    let chain = Chain::read(&*sim.disk, &folder, directory, journal_start(&sim)).unwrap();
+    let damaged: Vec<_> =
+        chain.damage.iter().map(|damage| (damage.position, damage.entries)).collect();
+    assert_eq!(damaged, [(0, (1, 8))]);
+}
+
+#[test]
+fn a_journal_of_another_folder_is_not_taken_for_an_empty_one() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "record");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let meta = Path::new(DATA).join("meta.properties");
+    let text = (&*sim.disk as &dyn Disk).read(&meta, 1000).unwrap();
+    let at = text.windows(13).position(|part| part == b"directory.id=").unwrap() + 14;
+    assert!(sim.disk.flip_bit(&meta, at as u64, 0));
+    let opened = LogDir::open_with(&sim.env(), Path::new(DATA), 1, None, sizes());
+    let error = opened.expect_err("the record would be lost in silence").to_string();
+    assert!(error.contains("0000.journal") && error.contains("directory.id"), "{error}");
+}
+
+#[test]
+fn what_is_needed_stands_without_what_was_released() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "released");
+    log.commit().unwrap();
+    dir.checkpoint().unwrap();
+    append(&log, "needed");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    flip(&sim, 0);
+    assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())), ["released", "needed"]);
+}
+
+#[test]
+fn a_torn_first_entry_of_a_file_that_is_used_again_is_the_end() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    // Fills the first file and begins the second, whose entries are the only ones needed then.
+    for n in 0..9 {
+        append(&log, &n.to_string());
+        log.commit().unwrap();
+    }
+    dir.checkpoint().unwrap();
+    for n in 9..16 {
+        append(&log, &n.to_string());
+        log.commit().unwrap();
+    }
+    // The next goes to the beginning of the first file, before entries of its earlier use.
+    append(&log, "torn");
+    log.commit().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    flip(&sim, 0);
+    let folder = Path::new(DATA).join(FOLDER);
+    let start = journal_start(&sim);
+    let dir = open(&sim);
+    let chain = Chain::read(&*sim.disk, &folder, dir.identity().directory_id, start).unwrap();
+    assert!(chain.damage.is_empty(), "{:?}", chain.damage);
+    let expected: Vec<String> = (0..16).map(|n| n.to_string()).collect();
+    assert_eq!(records(&topic(&dir, 1, LogConfig::default())), expected);
+}
+
+/// The log start is written down behind batches of the same commit, with what was durable before it.
+#[test]
+fn marks_behind_batches_do_not_take_back_that_these_are_durable() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "a");
+    log.commit().unwrap();
+    append(&log, "b");
+    log.advance_log_start(Offset(1)).unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    // From here on the journal has nothing of it, and nobody has opened the log.
+    open(&sim).checkpoint().unwrap();
+    sim.disk.crash(CrashLoss::Everything);
+    let path = Path::new(DATA).join("t1-0/00000000000000000000.log");
+    let len = (&*sim.disk as &dyn Disk).read(&path, 1000).unwrap().len() as u64;
+    assert!(sim.disk.flip_bit(&path, len - 1, 0));
+    let opened = open(&sim).open_log("t1", 0, Uuid::from_u128(1), LogConfig::default());
+    let opened = opened.map(|log| log.log_end());
+    assert!(matches!(opened, Err(LogError::Damaged { .. })), "{opened:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, Timestamp, batches};
 
 use super::*;
@@ -424,5 +425,36 @@ mod at_once {
         syncer.request(&bench.log);
         syncer.stop();
         assert!(failed.0.load(Ordering::Acquire));
+    }
+}
+
+/// Recovery believes the snapshot at the log start, so it is not put at risk once it is durable.
+#[test]
+fn a_snapshot_that_is_durable_survives_the_next_close() {
+    let lives = |stop: Option<u64>| {
+        let sim = Sim::new(1);
+        let open = || {
+            let (config, id) = (LogConfig::default(), Uuid::from_u128(1));
+            Log::open(&sim.env(), Path::new("/t-0"), id, config, true, Offset::ZERO).unwrap()
+        };
+        let log = open();
+        log.append_as_leader(&batch(&["a"]), LeaderEpoch(0), Origin::Client).unwrap();
+        log.close().unwrap();
+        let log = open();
+        let before = sim.disk.changes();
+        if let Some(stop) = stop {
+            sim.disk.stop_at(stop);
+        }
+        let closed = log.close();
+        assert_eq!(closed.is_ok(), stop.is_none());
+        let changes = sim.disk.changes() - before;
+        sim.disk.crash(CrashLoss::Random(stop.unwrap_or(0)));
+        let path = Path::new("/t-0").join(names::segment_file(Offset(1), names::SNAPSHOT));
+        let snapshot = (&*sim.disk as &dyn env::Disk).read(&path, 1000).unwrap();
+        assert!(Producers::decode(&snapshot, 0).is_ok(), "stopped at {stop:?}: {snapshot:?}");
+        changes
+    };
+    for stop in 1..=lives(None) {
+        lives(Some(stop));
     }
 }
