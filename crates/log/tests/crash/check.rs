@@ -21,7 +21,15 @@ pub fn encode(batch: &Appended, codec: Codec) -> Vec<u8> {
 
 /// Everything a log shows, as batches.
 pub fn contents(log: &Log, from: Offset, bytes_max: usize) -> Result<Vec<Appended>, String> {
-    let end = log.log_end();
+    contents_to(log, from, log.log_end(), bytes_max)
+}
+
+fn contents_to(
+    log: &Log,
+    from: Offset,
+    end: Offset,
+    bytes_max: usize,
+) -> Result<Vec<Appended>, String> {
     let mut found: Vec<Appended> = Vec::new();
     let mut at = from;
     while at < end {
@@ -118,6 +126,17 @@ pub fn matches(log: &Log, model: &Model, bytes_max: usize) -> Result<(), String>
         ));
     }
     Ok(())
+}
+
+/// What is durable is shown, also by a log that is fenced.
+pub fn durable(log: &Log, model: &Model) -> Result<(), String> {
+    let (start, end) = (log.log_start(), log.durable_end());
+    let found = contents_to(log, start, end, usize::MAX)?;
+    let expected = model.history.iter().filter(|batch| batch.next() > start && batch.base < end);
+    if found.iter().eq(expected) {
+        return Ok(());
+    }
+    Err(format!("{} batches from {start} to {end} are not those that were written", found.len()))
 }
 
 fn epochs(log: &Log, model: &Model) -> Result<(), String> {

@@ -31,6 +31,8 @@ impl Appended {
 pub struct Model {
     /// All batches since the beginning, deleted ones too.
     pub history: Vec<Appended>,
+    /// Batches that were cut off: only damage may bring them back.
+    pub gone: Vec<Appended>,
     /// A batch whose append failed because the machine stopped: it may be there or not.
     pub uncertain: Option<Appended>,
     /// Everything before this was acknowledged.
@@ -50,7 +52,8 @@ impl Model {
 
     /// Drops batches that do not end at or before `end`.
     pub fn truncate(&mut self, end: Offset) {
-        self.history.retain(|batch| batch.next() <= end);
+        let cut = self.history.extract_if(.., |batch| batch.next() > end);
+        self.gone.extend(cut);
         self.acknowledged = self.acknowledged.min(self.end());
     }
 

@@ -1,185 +1,208 @@
-//! One trial: a machine, a few lives of the process on it, random work in each.
+//! One trial: a machine, a few lives of the process on it, random work in each, over partitions that
+//! share a folder and a journal.
 
-use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use env::Env;
 use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim};
-use log::{Cleanup, JournalConfig, Log, LogConfig, LogDir, LogError, Origin};
-use records::{Codec, LeaderEpoch, Offset, Timestamp, sequence};
+use log::{Cleanup, Durability, JournalConfig, Log, LogConfig, LogDir};
+use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
 use crate::check;
-use crate::model::{Appended, Model, Sequenced};
+use crate::errors;
+use crate::model::Model;
+use crate::mutant::Mutant;
+use crate::work::Work;
 
-/// What is planted to see whether the checks notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    None,
-    /// Records count as acknowledged when they are appended.
-    AcknowledgeEarly,
-    /// A folder that was not closed in order is marked as if it had been.
-    TrustUnclean,
-    /// Files of the journal are begun anew while their entries are needed.
-    ReuseJournal,
-}
-
-/// What the trials did, to see that they did all there is to do.
-#[derive(Clone, Debug, Default)]
-pub struct Work {
-    pub appends: u64,
-    pub commits: u64,
-    pub duplicates: u64,
-    pub rolls: u64,
-    pub deletions: u64,
-    pub truncations: u64,
-    pub advances: u64,
-    pub restarts: u64,
-    pub recreations: u64,
-    pub rests: u64,
-    pub crashes: u64,
-    pub cuts: u64,
-    /// Operations that a full disk refused.
-    pub refused: u64,
-}
-
-impl Work {
-    pub fn add(&mut self, other: &Work) {
-        self.appends += other.appends;
-        self.commits += other.commits;
-        self.duplicates += other.duplicates;
-        self.rolls += other.rolls;
-        self.deletions += other.deletions;
-        self.truncations += other.truncations;
-        self.advances += other.advances;
-        self.restarts += other.restarts;
-        self.recreations += other.recreations;
-        self.rests += other.rests;
-        self.crashes += other.crashes;
-        self.cuts += other.cuts;
-        self.refused += other.refused;
-    }
-
-    pub fn check_variety(&self) {
-        let all = [
-            ("appends", self.appends),
-            ("commits", self.commits),
-            ("duplicates", self.duplicates),
-            ("rolls", self.rolls),
-            ("deletions", self.deletions),
-            ("truncations", self.truncations),
-            ("advances", self.advances),
-            ("restarts", self.restarts),
-            ("recreations", self.recreations),
-            ("rests", self.rests),
-            ("crashes", self.crashes),
-            ("cuts", self.cuts),
-            ("refusals by a full disk", self.refused),
-        ];
-        for (what, count) in all {
-            assert!(count > 0, "no trial had any {what}: {self:?}");
-        }
-        println!("{self:?}");
-    }
-}
-
-const FOLDER: &str = "/data";
-const LIVES: u64 = 3;
-const STEPS: u64 = 40;
+pub const FOLDER: &str = "/data";
+const LIVES: u64 = 2;
+/// Steps of a life, and how many more for each partition beyond the first.
+const STEPS: u64 = 30;
+const STEPS_MORE: u64 = 10;
+const PARTITIONS_MAX: u64 = 3;
 
 /// Runs a trial; what went wrong is the error.
 pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
     let sim = Sim::new(seed);
     let env = sim.env();
+    if let Some(lie) = mutant.lie() {
+        sim.disk.lie(lie);
+    }
     let mut trial = Trial {
         sim,
         env,
         mutant,
         verbose,
-        model: Model::default(),
+        parts: Vec::new(),
         work: Work::default(),
-        topic: 1,
-        deleting: false,
-        cutting: None,
-        squeezed: false,
+        topics: 0,
         counter: 0,
+        append_bytes_max: 0,
+        pending_bytes: 0,
+        squeezed: false,
+        was_squeezed: false,
     };
+    for n in 0..=trial.dice(PARTITIONS_MAX) {
+        trial.topics += 1;
+        // Two of one topic, and another topic.
+        let (topic, number) = if n < 2 { ("t", n) } else { ("u.v-w", 0) };
+        let (topic, number) = (topic.to_owned(), i32::try_from(number).unwrap());
+        trial.parts.push(Part::new(topic, number, trial.topics));
+    }
+    trial.work.count("partitions", trial.parts.len() as u64);
     for life in 0..LIVES {
         trial.note(|| format!("--- life {life}"));
-        if trial.dice(4) > 0 {
-            let most = if trial.dice(2) == 0 { 30 } else { 250 };
-            let stop = 1 + trial.dice(most);
-            trial.sim.disk.stop_at(stop);
-        }
+        trial.plan_the_end();
         match trial.live() {
-            Ok(()) => {}
-            Err(Stop::Machine) => {}
+            Ok(()) | Err(Stop::Machine) => {}
+            Err(Stop::Fault) => trial.fenced()?,
+            // A folder that could not be opened.
+            Err(Stop::Full) if trial.squeezed => {}
             Err(Stop::Full) => return Err("refused by a disk that has room".to_owned()),
             Err(Stop::Wrong(what)) => return Err(what),
         }
-        trial.crash()?;
+        trial.crash(life)?;
     }
     Ok(trial.work)
 }
 
 /// Why a life ended.
-enum Stop {
+pub enum Stop {
     Machine,
-    /// It did not: the disk was full, and the operation did nothing.
+    /// The disk failed, as it was asked to.
+    Fault,
+    /// Nothing did: the disk was full, and the operation did nothing.
     Full,
     Wrong(String),
 }
 
-struct Trial {
-    sim: Sim,
-    env: Env,
-    mutant: Mutant,
-    verbose: bool,
-    model: Model,
-    work: Work,
-    topic: u128,
-    /// The folder of an earlier topic may still be there.
-    deleting: bool,
+/// A partition and what is known of it.
+pub struct Part {
+    pub topic: String,
+    pub number: i32,
+    pub topic_id: u128,
+    pub model: Model,
+    /// The folder of an earlier topic of the name may still be there.
+    pub deleting: bool,
     /// A truncation to this end may be half done.
-    cutting: Option<Offset>,
-    /// The disk has little room, or none.
-    squeezed: bool,
-    counter: u64,
+    pub cutting: Option<Offset>,
+    /// Up to here a mark on the disk says that it is durable: a checkpoint, or the journal.
+    pub marked: Offset,
+    /// The last append went to the journal; one before it did not and was not synced since.
+    pub journaled: bool,
+    pub unjournaled: bool,
+    /// Appends up to this size go to the journal.
+    pub journaled_max: usize,
+    pub log: Option<Arc<Log>>,
+}
+
+impl Part {
+    fn new(topic: String, number: i32, topic_id: u128) -> Part {
+        let model = Model::default();
+        Part {
+            topic,
+            number,
+            topic_id,
+            model,
+            deleting: false,
+            cutting: None,
+            marked: Offset::ZERO,
+            journaled: false,
+            unjournaled: false,
+            journaled_max: 0,
+            log: None,
+        }
+    }
+}
+
+pub struct Trial {
+    pub sim: Sim,
+    pub env: Env,
+    pub mutant: Mutant,
+    verbose: bool,
+    pub parts: Vec<Part>,
+    pub work: Work,
+    pub topics: u128,
+    pub counter: u64,
+    append_bytes_max: usize,
+    /// About what waits for the journal's next commit.
+    pub pending_bytes: usize,
+    /// The disk has little room or none; and whether it had since the last crash.
+    pub squeezed: bool,
+    was_squeezed: bool,
 }
 
 impl Trial {
-    fn dice(&self, sides: u64) -> u64 {
+    pub fn dice(&self, sides: u64) -> u64 {
         self.env.random.next_u64() % sides.max(1)
     }
 
-    fn pick(&self, from: Offset, to: Offset) -> Offset {
+    pub fn pick(&self, from: Offset, to: Offset) -> Offset {
         let span = u64::try_from(to - from + 1).unwrap();
         from.plus(i64::try_from(self.dice(span)).unwrap())
     }
 
-    fn note(&self, what: impl FnOnce() -> String) {
+    pub fn note(&self, what: impl FnOnce() -> String) {
         if self.verbose {
             println!("{:>5} {}", self.sim.disk.changes(), what());
         }
     }
 
-    /// An error is fine when the machine has stopped, and only then.
-    fn ok<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Result<T, Stop> {
+    /// An error is fine when the machine has stopped or a fault was asked for, and only then.
+    pub fn ok<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Result<T, Stop> {
         result.map_err(|error| {
             if self.sim.disk.stopped() {
                 Stop::Machine
             } else if self.squeezed && error.to_string().contains("the disk has no room") {
                 Stop::Full
+            } else if self.sim.disk.faults_delivered() > 0 {
+                self.note(|| format!("fault: {error}"));
+                Stop::Fault
             } else {
                 Stop::Wrong(format!("an operation failed: {error}"))
             }
         })
     }
 
-    fn config(&self) -> LogConfig {
+    /// What will end the life that begins, or disturb it.
+    fn plan_the_end(&mut self) {
+        let most = if self.dice(2) == 0 { 30 } else { 250 };
+        let nth = 1 + self.dice(most);
+        let disk = &self.sim.disk;
+        match self.dice(16) {
+            0..=8 => disk.stop_at(nth),
+            9 => disk.fail_write(nth.min(60)),
+            10 => disk.fail_sync(nth.min(60)),
+            11 => disk.fail_change(nth),
+            12 => self.squeeze(),
+            _ => {}
+        }
+        if self.dice(6) == 0 {
+            let most = usize::try_from(1 + self.dice(700)).unwrap();
+            self.sim.disk.shorten_reads(most);
+        }
+    }
+
+    fn squeeze(&mut self) {
+        let room = self.dice(9000);
+        self.note(|| format!("room for {room} bytes"));
+        self.sim.disk.limit_space(room);
+        self.squeezed = true;
+        self.was_squeezed = true;
+        self.work.count("full disks", 1);
+    }
+
+    fn give_room(&mut self, dir: &LogDir) {
+        self.note(|| "room again".to_owned());
+        self.sim.disk.limit_space(1 << 40);
+        self.squeezed = false;
+        dir.measure_space();
+    }
+
+    pub fn config(&self) -> LogConfig {
         LogConfig {
             segment_bytes: 700 + u32::try_from(self.dice(3000)).unwrap(),
             index_interval_bytes: 64 + u32::try_from(self.dice(400)).unwrap(),
@@ -190,135 +213,149 @@ impl Trial {
             file_delete_delay_ms: self.dice(2) * 1000,
             preallocate_bytes: u32::try_from(self.dice(2)).unwrap() * 256,
             checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
+            durability: if self.dice(4) == 0 { Durability::Relaxed } else { Durability::Fsync },
             ..LogConfig::default()
         }
     }
 
-    fn open(&mut self) -> Result<(LogDir, Arc<Log>), Stop> {
-        let journal = JournalConfig {
+    pub fn journal_config(&self) -> JournalConfig {
+        JournalConfig {
             file_bytes: 8192 * (1 + self.dice(3)),
             append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
             unmarked_bytes_max: self.dice(2000),
-        };
+        }
+    }
+
+    pub fn log(&self, n: usize) -> Arc<Log> {
+        self.parts[n].log.clone().unwrap()
+    }
+
+    fn open(&mut self) -> Result<LogDir, Stop> {
+        for part in &mut self.parts {
+            part.log = None;
+        }
+        let journal = self.journal_config();
+        self.append_bytes_max = journal.append_bytes_max;
+        self.pending_bytes = 0;
         let dir = LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal);
+        if let Err(error) = &dir
+            && self.squeezed
+            && error.to_string().contains("no storage space")
+        {
+            // Whoever starts it is told; there is nothing yet that could go on.
+            return Err(Stop::Full);
+        }
         let dir = self.ok(dir)?;
         if self.dice(2) == 0 {
             dir.set_reserve(Some(0));
         }
-        if self.deleting {
-            self.ok(dir.delete_partition("t", 0))?;
-            self.deleting = false;
+        for n in 0..self.parts.len() {
+            if self.parts[n].deleting {
+                let part = &self.parts[n];
+                self.ok(dir.delete_partition(&part.topic, part.number))?;
+                self.parts[n].deleting = false;
+            }
+            self.open_part(&dir, n)?;
         }
-        let log = self.ok(dir.open_log("t", 0, Uuid::from_u128(self.topic), self.config()))?;
-        Ok((dir, log))
+        Ok(dir)
+    }
+
+    pub fn open_part(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
+        let config = self.config();
+        let relaxed = config.durability == Durability::Relaxed;
+        self.work.count("relaxed openings", u64::from(relaxed));
+        let part = &self.parts[n];
+        let id = Uuid::from_u128(part.topic_id);
+        let log = self.ok(dir.open_log(&part.topic, part.number, id, config))?;
+        let part = &mut self.parts[n];
+        part.log = Some(log);
+        part.journaled = false;
+        part.unjournaled = false;
+        part.journaled_max = if relaxed { 0 } else { self.append_bytes_max };
+        Ok(())
+    }
+
+    /// Every partition holds what was promised; afterwards the models are what is there.
+    fn recovered(&mut self) -> Result<(), String> {
+        for part in &mut self.parts {
+            let log = part.log.clone().unwrap();
+            check::recovered(&log, &mut part.model)
+                .map_err(|what| format!("{}-{}: {what}", part.topic, part.number))?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is appended is promised.
+    pub fn all_acknowledged(&mut self) {
+        for part in &mut self.parts {
+            let end = part.log.as_ref().map(|log| log.log_end());
+            part.model.acknowledged = end.unwrap_or(part.model.acknowledged);
+            part.marked = part.model.acknowledged;
+        }
     }
 
     /// A life of the process, from its start until it or the machine stops.
     fn live(&mut self) -> Result<(), Stop> {
-        let (mut dir, mut log) = self.open()?;
-        check::recovered(&log, &mut self.model).map_err(Stop::Wrong)?;
-        for _ in 0..STEPS {
+        let mut dir = self.open()?;
+        if self.squeezed {
+            self.give_room(&dir);
+        }
+        self.recovered().map_err(Stop::Wrong)?;
+        for _ in 0..STEPS + STEPS_MORE * (self.parts.len() as u64 - 1) {
+            let n = usize::try_from(self.dice(self.parts.len() as u64)).unwrap();
+            let log = self.log(n);
             let before = log.segment_count();
             if self.squeezed {
-                self.step_without_room(&dir, &log)?;
+                self.step_without_room(&dir, n)?;
                 continue;
             }
             match self.dice(20) {
-                19 if self.dice(2) == 0 => {
-                    let room = self.dice(9000);
-                    self.note(|| format!("room for {room} bytes"));
-                    self.sim.disk.limit_space(room);
-                    self.squeezed = true;
-                }
-                0..=7 => self.append(&log)?,
-                8 => self.repeat(&log)?,
-                9 => {
-                    let end = self.ok(log.sync())?;
-                    self.note(|| format!("sync to {end}"));
-                    self.model.acknowledged = self.model.acknowledged.max(end);
-                }
+                0..=7 => self.append(n)?,
+                8 => self.repeat(n)?,
+                9 => self.sync(n)?,
                 10..=11 => {
-                    let end = self.ok(log.commit())?;
-                    self.note(|| format!("commit to {end}"));
-                    self.work.commits += 1;
-                    self.model.acknowledged = self.model.acknowledged.max(end);
+                    let end = self.commit(n)?;
+                    self.committed(n, end);
                 }
-                12 => {
-                    self.ok(dir.checkpoint())?;
-                    self.model.acknowledged = log.log_end();
-                    self.note(|| "checkpoint".to_owned());
-                }
-                13 => {
-                    self.sim.clock.advance(Duration::from_millis(self.dice(60_000)));
-                    self.retain(&log)?;
-                }
-                14 => self.advance(&log)?,
-                15 if self.dice(2) == 0 => self.truncate(&log)?,
+                12 => self.checkpoint(&dir)?,
+                13 => self.retain(n)?,
+                14 => self.advance(n)?,
+                15 if self.dice(2) == 0 => self.truncate(n)?,
                 16 => {
-                    let epoch = LeaderEpoch(self.model.epoch.0 + 1);
+                    let epoch = LeaderEpoch(self.parts[n].model.epoch.0 + 1);
                     self.ok(log.begin_epoch(epoch))?;
-                    self.model.epoch = epoch;
+                    self.parts[n].model.epoch = epoch;
                 }
-                17 if self.dice(2) == 0 => {
-                    self.note(|| "restart in order".to_owned());
-                    self.ok(dir.close())?;
-                    self.model.acknowledged = log.log_end();
-                    drop((dir, log));
-                    (dir, log) = self.open()?;
-                    if !dir.was_clean() {
-                        return Err(Stop::Wrong("closed in order, but not found so".to_owned()));
-                    }
-                    check::recovered(&log, &mut self.model).map_err(Stop::Wrong)?;
-                    self.work.restarts += 1;
-                }
-                18 if self.dice(6) == 0 => {
-                    log = self.recreate(&dir, &log)?;
-                }
-                19 if self.dice(3) == 0 => {
-                    self.note(|| "rest".to_owned());
-                    dir.rest_unused();
-                    dir.rest_unused();
-                    if self.sim.disk.stopped() {
-                        return Err(Stop::Machine);
-                    }
-                    // Not while files of it wait for their deletion.
-                    let rested = log.is_closed();
-                    let opened = dir.open_log("t", 0, Uuid::from_u128(self.topic), self.config());
-                    log = self.ok(opened)?;
-                    if rested {
-                        self.model.acknowledged = log.log_end();
-                        self.work.rests += 1;
-                    }
-                    check::matches(&log, &self.model, usize::MAX).map_err(Stop::Wrong)?;
-                }
-                _ => self.look(&log)?,
+                17 if self.dice(2) == 0 => dir = self.restart(dir)?,
+                18 if self.dice(6) == 0 => self.recreate(&dir, n)?,
+                19 => match self.dice(8) {
+                    0..=2 => self.rest(&dir)?,
+                    3 => self.squeeze(),
+                    _ => self.look(n)?,
+                },
+                _ => self.look(n)?,
             }
-            if log.segment_count() > before {
-                self.work.rolls += 1;
+            if self.log(n).segment_count() > before {
+                self.work.count("rolls", 1);
             }
         }
         Ok(())
     }
 
     /// On a disk that is full, or nearly: what it refuses is as if it had not been asked for.
-    fn step_without_room(&mut self, dir: &LogDir, log: &Log) -> Result<(), Stop> {
+    fn step_without_room(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
         if self.dice(12) == 0 {
-            self.note(|| "room again".to_owned());
-            self.sim.disk.limit_space(1 << 40);
-            self.squeezed = false;
-            dir.measure_space();
+            self.give_room(dir);
             return Ok(());
         }
         let done = match self.dice(9) {
-            0..=3 => self.append(log),
-            4 => self.ok(log.sync()).map(|end| self.acknowledge(end)),
-            5 => self.ok(log.commit()).map(|end| self.acknowledge(end)),
-            6 => self.ok(dir.checkpoint()).map(|()| self.acknowledge(log.log_end())),
-            7 => {
-                self.sim.clock.advance(Duration::from_millis(self.dice(60_000)));
-                self.retain(log)
-            }
-            _ => self.advance(log),
+            0..=3 => self.append(n),
+            4 => self.sync(n),
+            // By a sync, perhaps, so that the journal does not know.
+            5 => self.commit(n).map(|_| ()),
+            6 => self.checkpoint(dir),
+            7 => self.retain(n),
+            _ => self.advance(n),
         };
         if self.dice(3) == 0 {
             dir.measure_space();
@@ -326,246 +363,150 @@ impl Trial {
         if !matches!(done, Err(Stop::Full)) {
             return done;
         }
-        self.note(|| "refused".to_owned());
-        self.work.refused += 1;
-        self.model.uncertain = None;
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        check::matches(log, &self.model, usize::MAX).map_err(Stop::Wrong)
+        self.note(|| format!("{n}: refused"));
+        self.work.count("refusals", 1);
+        for n in 0..self.parts.len() {
+            let log = self.log(n);
+            self.promise(n, log.durable_end());
+            let model = &mut self.parts[n].model;
+            model.uncertain = None;
+            check::matches(&log, model, usize::MAX).map_err(Stop::Wrong)?;
+        }
+        Ok(())
     }
 
-    fn acknowledge(&mut self, end: Offset) {
-        self.model.acknowledged = self.model.acknowledged.max(end);
+    /// What the journal has is under its mark. One that had no room is not counted on.
+    fn committed(&mut self, n: usize, end: Offset) {
+        let part = &mut self.parts[n];
+        if part.journaled && self.pending_bytes < 4096 {
+            part.marked = end;
+        }
+        part.unjournaled = false;
+        self.pending_bytes = 0;
     }
 
-    fn crash(&mut self) -> Result<(), String> {
-        self.squeezed = false;
+    pub fn promise(&mut self, n: usize, end: Offset) {
+        let model = &mut self.parts[n].model;
+        model.acknowledged = model.acknowledged.max(end);
+    }
+
+    fn restart(&mut self, dir: LogDir) -> Result<LogDir, Stop> {
+        self.note(|| "restart in order".to_owned());
+        self.ok(dir.close())?;
+        self.all_acknowledged();
+        drop(dir);
+        let dir = self.open()?;
+        if !dir.was_clean() {
+            return Err(Stop::Wrong("closed in order, but not found so".to_owned()));
+        }
+        self.recovered().map_err(Stop::Wrong)?;
+        self.work.count("restarts", 1);
+        Ok(dir)
+    }
+
+    /// After a fault: what is durable is still read, and nothing that was not written.
+    fn fenced(&mut self) -> Result<(), String> {
+        self.work.count("faults", 1);
+        for part in &self.parts {
+            // In the middle of these what there is to read is about to change.
+            let Some(log) = part.log.as_ref().filter(|_| part.cutting.is_none() && !part.deleting)
+            else {
+                continue;
+            };
+            check::durable(log, &part.model)
+                .map_err(|what| format!("{}-{} after a fault: {what}", part.topic, part.number))?;
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, life: u64) -> Result<(), String> {
+        let faults = self.sim.disk.faults_delivered();
+        let lines = errors::take();
+        if let Some(line) =
+            lines.first().filter(|_| faults == 0 && !self.was_squeezed && !self.sim.disk.stopped())
+        {
+            return Err(format!("an ERROR line although nothing failed: {line}"));
+        }
         let loss = match self.dice(5) {
             0 => CrashLoss::Everything,
+            // After a failed sync the page cache shows what the disk will never have. Recovery believes
+            // it, so until that is changed whoever restarts after one restarts the machine.
+            1 if faults > 0 => CrashLoss::Everything,
             1 => CrashLoss::Nothing,
             _ => CrashLoss::Random(self.dice(u64::MAX)),
         };
         self.note(|| format!("crash, {loss:?}"));
-        self.work.crashes += 1;
-        if loss == CrashLoss::Nothing {
-            // The page cache survives the process, so every append that returned does.
-            self.model.acknowledged = self.model.end().min(self.cutting.unwrap_or(Offset::MAX));
+        (self.squeezed, self.was_squeezed) = (false, false);
+        self.work.count("crashes", 1);
+        let mut half_cut = Vec::new();
+        for (n, part) in self.parts.iter_mut().enumerate() {
+            part.log = None;
+            if loss == CrashLoss::Nothing {
+                // The page cache survives the process, so every append that returned does.
+                let end = part.model.end();
+                part.model.acknowledged = end.min(part.cutting.unwrap_or(Offset::MAX));
+            }
+            half_cut.extend(part.cutting.take().map(|_| n));
         }
-        let half_cut = self.cutting.take().is_some();
         self.sim.disk.crash(loss);
         if self.mutant == Mutant::TrustUnclean && self.env.disk.exists(Path::new(FOLDER)) {
             self.claim_rest().map_err(|error| error.to_string())?;
         }
-        if self.mutant == Mutant::ReuseJournal {
-            self.reuse_journal().map_err(|error| error.to_string())?;
+        let damaged = matches!(self.mutant, Mutant::None | Mutant::CutAtDamage);
+        if damaged && life + 1 == LIVES && self.dice(2) == 0 && !self.deleting() {
+            self.damage()?;
         }
-        let before = self.model.end();
-        let (dir, log) = match self.open() {
-            Ok(opened) => opened,
-            Err(Stop::Machine | Stop::Full) => {
-                return Err("stopped without being asked to".to_owned());
-            }
-            Err(Stop::Wrong(what)) => return Err(format!("recovery: {what}")),
-        };
-        check::recovered(&log, &mut self.model)
-            .map_err(|what| format!("{what} (files: {})", self.files()))?;
-        self.work.cuts += u64::from(self.model.end() < before);
+        self.note(|| self.files());
+        let ends: Vec<Offset> = self.parts.iter().map(|part| part.model.end()).collect();
+        let dir = self.open().map_err(|stop| said(stop, "recovery"))?;
+        self.recovered().map_err(|what| format!("{what} ({})", self.files()))?;
+        let cut = self.parts.iter().zip(ends).any(|(part, before)| part.model.end() < before);
+        self.work.count("cuts", u64::from(cut));
         // And once more: recovery itself must leave a state that survives.
-        if half_cut {
+        for n in half_cut {
             // What an unfinished truncation cut may come back as long as nothing follows it, but
             // not behind something that does.
-            let written = self.append(&log).and_then(|()| self.ok(log.sync()));
-            match written {
-                Ok(end) => self.model.acknowledged = end,
-                Err(Stop::Wrong(what)) => return Err(what),
-                Err(Stop::Machine | Stop::Full) => {
-                    return Err("stopped without being asked to".to_owned());
-                }
-            }
+            let written = self.append(n).and_then(|()| self.ok(self.log(n).sync()));
+            let end = written.map_err(|stop| said(stop, "an append after a truncation"))?;
+            self.promise(n, end);
         }
-        drop((dir, log));
+        drop(dir);
+        self.note(|| self.files());
         self.sim.disk.crash(CrashLoss::Everything);
-        let (_dir, log) = match self.open() {
-            Ok(opened) => opened,
-            Err(Stop::Machine | Stop::Full) => {
-                return Err("stopped without being asked to".to_owned());
-            }
-            Err(Stop::Wrong(what)) => return Err(format!("second recovery: {what}")),
-        };
-        check::recovered(&log, &mut self.model)
-            .map_err(|what| format!("second crash: {what} (files: {})", self.files()))?;
-        drop((_dir, log));
+        self.note(|| self.files());
+        let dir = self.open().map_err(|stop| said(stop, "second recovery"))?;
+        self.recovered().map_err(|what| format!("second crash: {what} ({})", self.files()))?;
+        drop(dir);
         self.sim.disk.crash(CrashLoss::Nothing);
-        Ok(())
-    }
-
-    /// Has the catalogue say that the log was closed with the files that are there.
-    fn claim_rest(&self) -> std::io::Result<()> {
-        let path = Path::new(FOLDER).join("catalogue");
-        let folder = Path::new(FOLDER).join("t-0");
-        let last = self.env.disk.read_dir(&folder).unwrap_or_default().into_iter();
-        let Some(last) = last.map(|entry| entry.name).rfind(|name| name.ends_with(".log")) else {
-            return Ok(());
-        };
-        let base = Offset(last.trim_end_matches(".log").parse().unwrap());
-        let size = self.env.disk.open(&folder.join(&last), OpenMode::Read)?.len()?;
-        let size = u32::try_from(size).unwrap();
-        let Ok(known) = self.env.disk.read(&path, u64::MAX) else { return Ok(()) };
-        match log::reread::catalogue_at_rest(&known, base, base, size) {
-            Some(claimed) => self.env.disk.replace(&path, &claimed),
+        match errors::take().into_iter().next() {
+            Some(line) => Err(format!("an ERROR line although nothing was damaged: {line}")),
             None => Ok(()),
         }
     }
 
-    fn reuse_journal(&self) -> std::io::Result<()> {
-        let folder = Path::new(FOLDER).join("journal");
-        for entry in self.env.disk.read_dir(&folder).unwrap_or_default() {
-            if entry.name.ends_with(".journal") {
-                let file = self.env.disk.open(&folder.join(entry.name), OpenMode::Write)?;
-                file.write_all_at(&[IoSlice::new(&[0; 64])], 0)?;
-                file.sync_data()?;
-            }
-        }
-        Ok(())
+    fn deleting(&self) -> bool {
+        self.parts.iter().any(|part| part.deleting)
     }
 
     fn files(&self) -> String {
-        let folder = Path::new(FOLDER).join("t-0");
-        let Ok(entries) = self.env.disk.read_dir(&folder) else { return "none".to_owned() };
-        let sizes = entries.iter().map(|entry| {
-            let file = self.env.disk.open(&folder.join(&entry.name), OpenMode::Read);
-            format!("{} {}", entry.name, file.and_then(|file| file.len()).unwrap_or(0))
-        });
-        sizes.collect::<Vec<_>>().join(", ")
-    }
-
-    fn append(&mut self, log: &Log) -> Result<(), Stop> {
-        let producer = match self.dice(6) {
-            id @ 0..=3 => {
-                let id = i64::try_from(id).unwrap();
-                let last = self.model.of_producer(id).next_back();
-                Some(
-                    match last.and_then(|batch| batch.producer.map(|by| (by, batch.values.len()))) {
-                        None => Sequenced { id, epoch: 0, sequence: 0 },
-                        Some((by, _)) if self.dice(12) == 0 => {
-                            Sequenced { id, epoch: by.epoch + 1, sequence: 0 }
-                        }
-                        Some((by, count)) => Sequenced {
-                            sequence: sequence::add(by.sequence, i32::try_from(count).unwrap()),
-                            ..by
-                        },
-                    },
-                )
+        let mut sizes = Vec::new();
+        for part in &self.parts {
+            let folder = Path::new(FOLDER).join(format!("{}-{}", part.topic, part.number));
+            for entry in self.env.disk.read_dir(&folder).unwrap_or_default() {
+                let file = self.env.disk.open(&folder.join(&entry.name), OpenMode::Read);
+                let len = file.and_then(|file| file.len()).unwrap_or(0);
+                sizes.push(format!("{}-{}/{} {len}", part.topic, part.number, entry.name));
             }
-            _ => None,
-        };
-        let count = 1 + self.dice(4);
-        let now = self.env.clock.wall_ms();
-        self.sim.clock.advance(Duration::from_millis(self.dice(3000)));
-        let mut batch = Appended {
-            base: self.model.end(),
-            values: Vec::new(),
-            timestamps: Vec::new(),
-            epoch: self.model.epoch,
-            producer,
-        };
-        for _ in 0..count {
-            self.counter += 1;
-            let width = usize::try_from(self.dice(120)).unwrap();
-            batch.values.push(format!("{:0>width$}", self.counter));
-            let jitter = i64::try_from(self.dice(2000)).unwrap() - 1000;
-            batch.timestamps.push(Timestamp(now + jitter));
         }
-        let codec = if self.dice(4) == 0 { Codec::Lz4 } else { Codec::None };
-        self.note(|| format!("append {} x{count} by {producer:?}", batch.base));
-        let bytes = check::encode(&batch, codec);
-        self.model.uncertain = Some(batch.clone());
-        let info = self.ok(log.append_as_leader(&bytes, self.model.epoch, Origin::Client))?;
-        self.model.uncertain = None;
-        if info.duplicate || info.first != batch.base || info.last.next() != batch.next() {
-            return Err(Stop::Wrong(format!("appended {batch:?} and got {info:?}")));
+        sizes.join(", ")
+    }
+}
+
+fn said(stop: Stop, doing: &str) -> String {
+    match stop {
+        Stop::Wrong(what) => format!("{doing}: {what}"),
+        Stop::Machine | Stop::Fault | Stop::Full => {
+            format!("{doing}: stopped without being asked to")
         }
-        self.model.history.push(batch);
-        if self.mutant == Mutant::AcknowledgeEarly {
-            self.model.acknowledged = self.model.end();
-        }
-        self.work.appends += 1;
-        Ok(())
-    }
-
-    fn repeat(&mut self, log: &Log) -> Result<(), Stop> {
-        check::producers(log, &self.model).map_err(Stop::Wrong)?;
-        self.work.duplicates += 1;
-        Ok(())
-    }
-
-    fn retain(&mut self, log: &Log) -> Result<(), Stop> {
-        // Whatever it deletes, it deletes only what is durable.
-        self.model.log_start_max = self.model.log_start_max.max(self.model.end());
-        let report = self.ok(log.apply_retention())?;
-        self.note(|| format!("retention: {report:?}"));
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        self.model.log_start_min = log.log_start();
-        self.model.log_start_max = log.log_start().max(self.model.log_start_refused);
-        self.work.deletions += u64::try_from(report.segments_deleted).unwrap();
-        Ok(())
-    }
-
-    fn advance(&mut self, log: &Log) -> Result<(), Stop> {
-        let to = self.pick(log.log_start(), log.log_end());
-        self.note(|| format!("log start to {to}"));
-        self.model.log_start_max = self.model.log_start_max.max(to);
-        let before = self.model.log_start_refused;
-        // One that a full disk refuses may have been written down all the same.
-        self.model.log_start_refused = before.max(to);
-        self.ok(log.advance_log_start(to))?;
-        self.model.log_start_refused = before;
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        self.model.log_start_min = to;
-        self.work.advances += 1;
-        Ok(())
-    }
-
-    fn truncate(&mut self, log: &Log) -> Result<(), Stop> {
-        let to = self.pick(log.log_start(), log.log_end());
-        let end = self.model.batch_start(to);
-        self.note(|| format!("truncate to {to}, which is {end}"));
-        if end < log.log_start() {
-            return match log.truncate_to(to) {
-                Err(LogError::OutOfRange { .. }) => Ok(()),
-                other => self.ok(other).and(Err(Stop::Wrong("cut before the start".to_owned()))),
-            };
-        }
-        self.model.acknowledged = self.model.acknowledged.min(end);
-        self.cutting = Some(end);
-        self.ok(log.truncate_to(to))?;
-        self.cutting = None;
-        self.model.truncate(end);
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        self.work.truncations += 1;
-        check::matches(log, &self.model, 1).map_err(Stop::Wrong)
-    }
-
-    fn recreate(&mut self, dir: &LogDir, log: &Log) -> Result<Arc<Log>, Stop> {
-        self.note(|| "delete and create".to_owned());
-        self.deleting = true;
-        self.topic += 1;
-        self.model = Model::default();
-        self.ok(dir.delete_log(log))?;
-        self.deleting = false;
-        let created = dir.open_log("t", 0, Uuid::from_u128(self.topic), self.config());
-        self.work.recreations += 1;
-        self.ok::<_, LogError>(created)
-    }
-
-    fn look(&mut self, log: &Log) -> Result<(), Stop> {
-        let most = usize::try_from(1 + self.dice(1500)).unwrap();
-        check::matches(log, &self.model, most).map_err(Stop::Wrong)?;
-        if self.model.history.is_empty() {
-            return Ok(());
-        }
-        let any = usize::try_from(self.dice(1 << 30)).unwrap() % self.model.history.len();
-        let at = self.model.history[any].timestamps[0];
-        let at = Timestamp(at.0 + i64::try_from(self.dice(3)).unwrap() - 1);
-        check::times(log, &self.model, at).map_err(Stop::Wrong)
     }
 }

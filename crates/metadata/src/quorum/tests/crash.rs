@@ -220,3 +220,31 @@ async fn a_failed_sync_at_any_time_loses_nothing_acknowledged() {
     }
     assert!(failed > 20, "the faults hit nothing: {failed}");
 }
+
+/// So does any change that fails: a write, a sync, a name.
+#[tokio::test]
+async fn a_failure_of_any_change_loses_nothing_acknowledged() {
+    let disk = empty_disk();
+    let quorum = start(&disk).await.unwrap();
+    let mut expected = vec![summary(&quorum.image())];
+    for operation in life() {
+        quorum.submit(operation).await.unwrap();
+        expected.push(summary(&quorum.image()));
+    }
+    quorum.shutdown().await;
+    let changes = disk.changes();
+    let mut delivered = 0;
+    for nth in 1..=changes {
+        let disk = empty_disk();
+        disk.fail_change(nth);
+        let (acknowledged, image) = live(&disk).await;
+        delivered += disk.faults_delivered();
+        for loss in [CrashLoss::Everything, CrashLoss::Random(nth)] {
+            let story = format!("change {nth} of {changes} failed, {loss:?}");
+            check(&after(&disk, loss), acknowledged, &image, &expected, &story).await;
+        }
+    }
+    // Snapshots are taken beside the operations, so that lives differ by a few changes.
+    assert!(delivered * 10 > changes * 7, "{delivered} of {changes} faults came");
+    println!("{} crashes over {changes} failed changes", changes * 2);
+}

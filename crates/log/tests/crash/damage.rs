@@ -1,0 +1,162 @@
+//! A file of a crashed folder is not what was written: one bit of it differs, or its end is gone.
+//!
+//! What may follow: everything is there all the same; or an error that names a file; or records are
+//! missing and a line at level ERROR says so. What may not: a panic, a record that nobody wrote, records
+//! that are missing in silence. A damaged batch that is read shows by its checksum, and is counted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use env::Env;
+use env::disk::OpenMode;
+use env::sim::SimDisk;
+use log::{Log, LogDir};
+use records::Offset;
+use uuid::Uuid;
+
+use crate::check;
+use crate::errors;
+use crate::model::{Appended, Model};
+use crate::trial::{FOLDER, Part, Trial};
+
+/// Files below a folder.
+fn files(disk: &dyn env::Disk, folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in disk.read_dir(folder).unwrap_or_default() {
+        let path = folder.join(&entry.name);
+        if entry.is_dir { found.extend(files(disk, &path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// The journal's file and the position in it of the entry with the greatest number. A loss of power
+/// may tear it, so nobody can tell what else did.
+fn last_of_journal(disk: &dyn env::Disk) -> Option<(PathBuf, u64)> {
+    let mut last = None;
+    for path in files(disk, &Path::new(FOLDER).join("journal")) {
+        let bytes = disk.read(&path, 1 << 20).unwrap_or_default();
+        for (page, position) in bytes.chunks(4096).zip((0..).step_by(4096)) {
+            if page.get(..4) != Some(&[0x57, 0x4a, 0, 1]) {
+                continue;
+            }
+            let number =
+                page.get(8..16).map(|number| u64::from_be_bytes(number.try_into().unwrap()));
+            last = last.max(Some((number, path.clone(), position)));
+        }
+    }
+    last.map(|(_, path, position)| (path, position))
+}
+
+impl Trial {
+    /// Damages a copy of the disk and looks at what becomes of it.
+    pub fn damage(&mut self) -> Result<(), String> {
+        let disk = Arc::new(self.sim.disk.duplicate());
+        let env = Env { disk: disk.clone(), ..self.env.clone() };
+        let Some((what, is_like_a_crash)) = self.spoil(&disk) else { return Ok(()) };
+        self.note(|| format!("damage: {what}"));
+        self.work.count("damages", 1);
+        errors::take();
+        let told = self
+            .look_at_damaged(&env, is_like_a_crash)
+            .map_err(|fault| format!("{what}: {fault}"))?;
+        let silent = errors::take().is_empty() && !told;
+        self.work.count(if silent { "damages without effect" } else { "damages reported" }, 1);
+        Ok(())
+    }
+
+    /// What was done, and whether it can look like the end of the journal after a loss of power.
+    fn spoil(&mut self, disk: &SimDisk) -> Option<(String, bool)> {
+        let paths = files(disk, Path::new(FOLDER));
+        let at = usize::try_from(self.dice(paths.len() as u64)).unwrap();
+        let path = paths.get(at)?;
+        let file = (disk as &dyn env::Disk).open(path, OpenMode::Write).ok()?;
+        let len = file.len().ok().filter(|len| *len > 0)?;
+        if self.dice(3) == 0 {
+            let left = self.dice(len);
+            let last = last_of_journal(disk);
+            file.set_len(left).ok()?;
+            let what = format!("{} cut from {len} to {left} bytes", path.display());
+            return Some((what, last.is_some_and(|(last, _)| last == *path)));
+        }
+        // Most of a journal file is zeros that nobody reads.
+        let position = self.dice(if self.dice(2) == 0 { len } else { len.min(300) });
+        let bit = u32::try_from(self.dice(8)).unwrap();
+        let last = last_of_journal(disk);
+        disk.flip_bit(path, position, bit);
+        let what =
+            format!("bit {bit} of byte {position} of {}, {len} bytes, flipped", path.display());
+        Some((what, last.is_some_and(|(last, from)| last == *path && from <= position)))
+    }
+
+    /// Whether an error said that something is damaged.
+    fn look_at_damaged(&mut self, env: &Env, silent: bool) -> Result<bool, String> {
+        let dir = match LogDir::open_with(env, Path::new(FOLDER), 1, None, self.journal_config()) {
+            Ok(dir) => dir,
+            Err(error) => return names_a_file(&error.to_string()),
+        };
+        let mut told = false;
+        for n in 0..self.parts.len() {
+            let config = self.config();
+            let part = &self.parts[n];
+            let opened = if self.mutant == crate::Mutant::CutAtDamage {
+                let folder = Path::new(FOLDER).join(format!("{}-{}", part.topic, part.number));
+                let id = Uuid::from_u128(part.topic_id);
+                Log::open(env, &folder, id, config, false, Offset::ZERO).map(Arc::new)
+            } else {
+                dir.open_log(&part.topic, part.number, Uuid::from_u128(part.topic_id), config)
+            };
+            told |= match opened {
+                Ok(log) => look_at(&log, part, silent)?,
+                Err(error) => names_a_file(&error.to_string())?,
+            };
+        }
+        Ok(told)
+    }
+}
+
+fn names_a_file(error: &str) -> Result<bool, String> {
+    if error.contains(FOLDER) { Ok(true) } else { Err(format!("no file is named: {error}")) }
+}
+
+/// A log that opened: what it shows was written, and is all unless somebody was told.
+fn look_at(log: &Log, part: &Part, silent: bool) -> Result<bool, String> {
+    let mut model: Model = part.model.clone();
+    model.history.extend(model.uncertain.take());
+    let found = match check::contents(log, log.log_start(), usize::MAX) {
+        Ok(found) => found,
+        // Its reader sees that it is damaged.
+        Err(_) => return Ok(true),
+    };
+    let mut told = false;
+    for batch in &found {
+        // Offset and leader's epoch lie before the checksum in Kafka's format, and are not covered.
+        let same = |written: &&Appended| {
+            let (base, epoch) = (batch.base, batch.epoch);
+            Appended { base, epoch, ..(*written).clone() } == *batch
+        };
+        if model.history.iter().any(|written| same(&written)) {
+            continue;
+        }
+        let name = format!("{}-{}", part.topic, part.number);
+        if !model.gone.iter().any(|written| same(&written)) {
+            return Err(format!("{name} shows what nobody wrote: {batch:?}"));
+        }
+        if !silent && !errors::any() {
+            return Err(format!("{name} shows what was cut, and nobody was told: {batch:?}"));
+        }
+        told = true;
+    }
+    let end = log.log_end();
+    let missing = end < part.marked || log.log_start() > model.log_start_max;
+    if missing && !silent && !errors::any() {
+        return Err(format!(
+            "{}-{} goes from {} to {end} where {} to {} was acknowledged, and nobody was told",
+            part.topic,
+            part.number,
+            log.log_start(),
+            model.log_start_max,
+            part.marked
+        ));
+    }
+    Ok(missing || told)
+}

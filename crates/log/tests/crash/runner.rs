@@ -1,0 +1,85 @@
+//! Runs trials on all cores and says how to replay one that fails.
+//!
+//! Seeds are handed out in order, so that all before the one it stopped at were run: a long search goes
+//! on from there with `WALSER_CRASH_FROM`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use env::Clock;
+use env::clock::SystemClock;
+
+use crate::errors;
+use crate::mutant::Mutant;
+use crate::trial;
+use crate::work::Work;
+
+/// Seconds between two lines that say how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// One trial; a panic is a failure like any other, and keeps its seed.
+pub fn one(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
+    errors::listen();
+    errors::take();
+    let run = AssertUnwindSafe(|| trial::run(seed, mutant, verbose));
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        Err(format!("a panic: {}", text.unwrap_or_default()))
+    })
+}
+
+/// All trials from a seed on; the first that fails ends it.
+pub fn all(from: u64, count: u64) -> Result<Work, (u64, String)> {
+    let clock = SystemClock::new();
+    let next = AtomicU64::new(from);
+    let failed = AtomicBool::new(false);
+    let outcome = Mutex::new((Work::default(), None, clock.monotonic()));
+    let began = clock.monotonic();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let run = || {
+        while !failed.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= from + count {
+                break;
+            }
+            let done = one(seed, Mutant::None, false);
+            let mut outcome = outcome.lock().unwrap();
+            match done {
+                Ok(work) => outcome.0.add(&work),
+                Err(what) => {
+                    failed.store(true, Ordering::Relaxed);
+                    // The earliest of those that fail at the same time.
+                    if outcome.1.as_ref().is_none_or(|(other, _)| seed < *other) {
+                        outcome.1 = Some((seed, what));
+                    }
+                }
+            }
+            if clock.monotonic() - outcome.2 > TOLD_EVERY {
+                outcome.2 = clock.monotonic();
+                let seconds = (outcome.2 - began).as_secs();
+                println!("    {} of {count} trials after {seconds} s", seed - from);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(run);
+        }
+    });
+    let (work, failure, _) = outcome.into_inner().unwrap();
+    let seconds = (clock.monotonic() - began).as_secs_f64();
+    let json = work.json();
+    match failure {
+        Some(failure) => Err(failure),
+        None => {
+            // What `cargo xtask crash trials` keeps.
+            println!(
+                "REPORT {{\"trials\": {count}, \"from\": {from}, \"seconds\": {seconds:.1}, {json}}}"
+            );
+            Ok(work)
+        }
+    }
+}

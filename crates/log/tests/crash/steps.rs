@@ -1,0 +1,217 @@
+//! What a life consists of: one operation on one partition, and what the model learns of it.
+
+use std::time::Duration;
+
+use log::{LogDir, LogError, Origin};
+use records::{Codec, Offset, Timestamp, sequence};
+
+use crate::check;
+use crate::model::{Appended, Model, Sequenced};
+use crate::mutant::Mutant;
+use crate::trial::{Stop, Trial};
+
+impl Trial {
+    fn producer(&self, n: usize) -> Option<Sequenced> {
+        let id @ 0..=3 = self.dice(6) else { return None };
+        let id = i64::try_from(id).unwrap();
+        let last = self.parts[n].model.of_producer(id).next_back();
+        Some(match last.and_then(|batch| batch.producer.map(|by| (by, batch.values.len()))) {
+            None => Sequenced { id, epoch: 0, sequence: 0 },
+            Some((by, _)) if self.dice(12) == 0 => {
+                Sequenced { id, epoch: by.epoch + 1, sequence: 0 }
+            }
+            Some((by, count)) => Sequenced {
+                sequence: sequence::add(by.sequence, i32::try_from(count).unwrap()),
+                ..by
+            },
+        })
+    }
+
+    pub fn append(&mut self, n: usize) -> Result<(), Stop> {
+        let producer = self.producer(n);
+        let count = 1 + self.dice(4);
+        let now = self.env.clock.wall_ms();
+        self.sim.clock.advance(Duration::from_millis(self.dice(3000)));
+        let epoch = self.parts[n].model.epoch;
+        let mut batch = Appended {
+            base: self.parts[n].model.end(),
+            values: Vec::new(),
+            timestamps: Vec::new(),
+            epoch,
+            producer,
+        };
+        for _ in 0..count {
+            self.counter += 1;
+            let width = usize::try_from(self.dice(120)).unwrap();
+            batch.values.push(format!("{:0>width$}", self.counter));
+            let jitter = i64::try_from(self.dice(2000)).unwrap() - 1000;
+            batch.timestamps.push(Timestamp(now + jitter));
+        }
+        let codec = if self.dice(4) == 0 { Codec::Lz4 } else { Codec::None };
+        self.note(|| format!("{n}: append {} x{count} by {producer:?}", batch.base));
+        let bytes = check::encode(&batch, codec);
+        self.parts[n].model.uncertain = Some(batch.clone());
+        let log = self.log(n);
+        let info = self.ok(log.append_as_leader(&bytes, epoch, Origin::Client))?;
+        let model = &mut self.parts[n].model;
+        model.uncertain = None;
+        if info.duplicate || info.first != batch.base || info.last.next() != batch.next() {
+            return Err(Stop::Wrong(format!("appended {batch:?} and got {info:?}")));
+        }
+        model.history.push(batch);
+        let part = &mut self.parts[n];
+        part.journaled = !part.unjournaled && bytes.len() <= part.journaled_max;
+        part.unjournaled = !part.journaled;
+        self.pending_bytes += bytes.len() + 128;
+        let model = &mut self.parts[n].model;
+        if self.mutant == Mutant::AcknowledgeAtAppend {
+            model.acknowledged = model.end();
+        }
+        self.work.count("appends", 1);
+        Ok(())
+    }
+
+    pub fn repeat(&mut self, n: usize) -> Result<(), Stop> {
+        check::producers(&self.log(n), &self.parts[n].model).map_err(Stop::Wrong)?;
+        self.work.count("duplicates", 1);
+        Ok(())
+    }
+
+    pub fn sync(&mut self, n: usize) -> Result<(), Stop> {
+        let end = self.ok(self.log(n).sync())?;
+        self.note(|| format!("{n}: sync to {end}"));
+        self.promise(n, end);
+        Ok(())
+    }
+
+    pub fn commit(&mut self, n: usize) -> Result<Offset, Stop> {
+        let end = self.ok(self.log(n).commit())?;
+        self.note(|| format!("{n}: commit to {end}"));
+        self.work.count("commits", 1);
+        self.promise(n, end);
+        Ok(end)
+    }
+
+    pub fn checkpoint(&mut self, dir: &LogDir) -> Result<(), Stop> {
+        self.ok(dir.checkpoint())?;
+        self.all_acknowledged();
+        self.work.count("checkpoints", 1);
+        self.note(|| "checkpoint".to_owned());
+        Ok(())
+    }
+
+    pub fn retain(&mut self, n: usize) -> Result<(), Stop> {
+        self.sim.clock.advance(Duration::from_millis(self.dice(60_000)));
+        let log = self.log(n);
+        // Whatever it deletes, it deletes only what is durable.
+        let model = &mut self.parts[n].model;
+        model.log_start_max = model.log_start_max.max(model.end());
+        let report = self.ok(log.apply_retention())?;
+        self.note(|| format!("{n}: retention: {report:?}"));
+        self.promise(n, log.durable_end());
+        let model = &mut self.parts[n].model;
+        model.log_start_min = log.log_start();
+        model.log_start_max = log.log_start().max(model.log_start_refused);
+        self.work.count("deletions", u64::try_from(report.segments_deleted).unwrap());
+        Ok(())
+    }
+
+    pub fn advance(&mut self, n: usize) -> Result<(), Stop> {
+        let log = self.log(n);
+        let to = self.pick(log.log_start(), log.log_end());
+        self.note(|| format!("{n}: log start to {to}"));
+        let model = &mut self.parts[n].model;
+        model.log_start_max = model.log_start_max.max(to);
+        let before = model.log_start_refused;
+        // One that a full disk refuses may have been written down all the same.
+        model.log_start_refused = before.max(to);
+        self.ok(log.advance_log_start(to))?;
+        self.parts[n].model.log_start_refused = before;
+        self.promise(n, log.durable_end());
+        self.parts[n].model.log_start_min = to;
+        self.work.count("advances", 1);
+        Ok(())
+    }
+
+    pub fn truncate(&mut self, n: usize) -> Result<(), Stop> {
+        let log = self.log(n);
+        let to = self.pick(log.log_start(), log.log_end());
+        let end = self.parts[n].model.batch_start(to);
+        self.note(|| format!("{n}: truncate to {to}, which is {end}"));
+        if end < log.log_start() {
+            return match log.truncate_to(to) {
+                Err(LogError::OutOfRange { .. }) => Ok(()),
+                other => self.ok(other).and(Err(Stop::Wrong("cut before the start".to_owned()))),
+            };
+        }
+        let part = &mut self.parts[n];
+        part.model.acknowledged = part.model.acknowledged.min(end);
+        part.cutting = Some(end);
+        part.marked = part.marked.min(end);
+        self.ok(log.truncate_to(to))?;
+        let part = &mut self.parts[n];
+        part.cutting = None;
+        part.model.truncate(end);
+        self.promise(n, log.durable_end());
+        self.work.count("truncations", 1);
+        check::matches(&log, &self.parts[n].model, 1).map_err(Stop::Wrong)
+    }
+
+    pub fn recreate(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
+        self.note(|| format!("{n}: delete and create"));
+        let log = self.log(n);
+        self.topics += 1;
+        let part = &mut self.parts[n];
+        part.deleting = true;
+        part.log = None;
+        part.marked = Offset::ZERO;
+        part.topic_id = self.topics;
+        part.model = Model::default();
+        self.ok(dir.delete_log(&log))?;
+        self.parts[n].deleting = false;
+        self.open_part(dir, n)?;
+        self.work.count("recreations", 1);
+        Ok(())
+    }
+
+    /// Everything is closed, and opened again when it is used.
+    pub fn rest(&mut self, dir: &LogDir) -> Result<(), Stop> {
+        self.note(|| "rest".to_owned());
+        // The first call sees that all were used until now.
+        dir.rest_unused();
+        dir.rest_unused();
+        if self.sim.disk.stopped() {
+            return Err(Stop::Machine);
+        }
+        if self.sim.disk.faults_delivered() > 0 {
+            return Err(Stop::Fault);
+        }
+        for n in 0..self.parts.len() {
+            let log = self.log(n);
+            // Not while files of it wait for their deletion.
+            if !log.is_closed() {
+                continue;
+            }
+            self.open_part(dir, n)?;
+            let log = self.log(n);
+            self.promise(n, log.log_end());
+            self.work.count("rests", 1);
+            check::matches(&log, &self.parts[n].model, usize::MAX).map_err(Stop::Wrong)?;
+        }
+        Ok(())
+    }
+
+    pub fn look(&mut self, n: usize) -> Result<(), Stop> {
+        let log = self.log(n);
+        let most = usize::try_from(1 + self.dice(1500)).unwrap();
+        let model = &self.parts[n].model;
+        check::matches(&log, model, most).map_err(Stop::Wrong)?;
+        if model.history.is_empty() {
+            return Ok(());
+        }
+        let any = usize::try_from(self.dice(1 << 30)).unwrap() % model.history.len();
+        let at = model.history[any].timestamps[0];
+        let at = Timestamp(at.0 + i64::try_from(self.dice(3)).unwrap() - 1);
+        check::times(&log, model, at).map_err(Stop::Wrong)
+    }
+}
