@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from crash import history as histories  # noqa: E402
+from crash import history as histories, lab  # noqa: E402
 from harness import brokers, install  # noqa: E402
 
 CATCH_UP_SECONDS_MAX = 20
@@ -26,6 +26,10 @@ KILL_AT_START_CHANCE = 0.15
 # A group that never commits would make its rule empty; it needs a moment to form.
 KILLS_WITHOUT_GROUP_MAX = 10
 KILL_AT_START_SECONDS_MAX = 0.03
+# From exec to the first request answered. The goal is reported; the limit, which fails the run, leaves room for a
+# machine that does much else.
+RESTART_SECONDS_GOAL = 0.15
+RESTART_SECONDS_MAX = 3.0
 
 
 class Fault(Exception):
@@ -185,16 +189,27 @@ def test(chosen):
         problems += load.problems
         judged = histories.faults(history) if not problems else histories.commit_faults(history)
         problems += [f"{kind}: {what}" for kind, what in judged]
+    if not chosen.kafka and max(restarts) > RESTART_SECONDS_MAX:
+        problems.append(f"a restart took {max(restarts):.1f} s, more than {RESTART_SECONDS_MAX} s")
     problems += [f"the broker's log: {line}" for line in broker.complaints()]
     for problem in problems[:20]:
         print(f"✗ {problem}", flush=True)
     if chosen.plant:
+        lab.report("kills-plant", noticed=bool(problems))
         print("the damage was seen" if problems else "✗ the damage was not seen", flush=True)
         os._exit(0 if problems else 1)
     if problems:
         print(f"{len(problems)} problems with seed {chosen.seed}; the broker's log and data are in "
               f"{work.relative_to(install.ROOT)}", flush=True)
         os._exit(1)
+    slow = sum(seconds > RESTART_SECONDS_GOAL for seconds in restarts)
+    if not chosen.kafka:
+        lab.report("kills", kills=kills, seed=chosen.seed, records=load.acknowledged,
+                   commits=load.lone_commits + load.group_commits, problems=0,
+                   restart_ms_median=round(statistics.median(restarts) * 1000), restart_ms_max=round(max(restarts) * 1000),
+                   restarts=len(restarts), restarts_over_goal=slow, goal_ms=round(RESTART_SECONDS_GOAL * 1000),
+                   seconds=round(time.monotonic() - began))
+    print(f"{slow} of {len(restarts)} restarts took longer than {RESTART_SECONDS_GOAL * 1000:.0f} ms", flush=True)
     print(f"{kills} kills: {load.acknowledged} acknowledged records all there once, in order, unchanged; "
           f"{load.lone_commits} + {load.group_commits} commits never went back; restart {statistics.median(restarts) * 1000:.0f} ms "
           f"(median), {max(restarts) * 1000:.0f} ms (longest); {time.monotonic() - began:.0f} s in all", flush=True)

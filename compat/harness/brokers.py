@@ -43,6 +43,18 @@ def listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def serving(port):
+    """Whether somebody answers a request there: ApiVersions, version 0."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(("127.0.0.1", port))
+            probe.sendall(b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\0\0")
+            return len(probe.recv(4)) > 0
+        except OSError:
+            return False
+
+
 class Broker:
     """One broker process on one data folder; `start` after `stop` or `kill` continues on the same data."""
 
@@ -87,16 +99,16 @@ class Broker:
             )
 
     def start(self):
-        """Starts it and returns the seconds until it accepted a connection."""
+        """Starts it and returns the seconds until it answered a request."""
         began = time.monotonic()
         self.spawn()
-        while not listening(self.port):
+        while not serving(self.port):
             if self.process.poll() is not None:
                 raise BrokerFault(f"{self.name} ended at start with code {self.process.returncode}:\n{self.tail()}")
             if time.monotonic() - began > self.ready_seconds_max:
                 self.kill()
-                raise BrokerFault(f"{self.name} did not listen after {self.ready_seconds_max} s:\n{self.tail()}")
-            time.sleep(0.005)
+                raise BrokerFault(f"{self.name} did not answer after {self.ready_seconds_max} s:\n{self.tail()}")
+            time.sleep(0.001)
         return time.monotonic() - began
 
     def clean_exit(self, code):

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bench, compat, crash, dist, fuzz, guide, import, tidy};
+use crate::{bench, compat, dist, fuzz, guide, import, reliability, tidy};
 
 const HELP: &str = "cargo xtask ci [--after-tests]
 
 fmt, tidy, clippy, tests, differential tests, a short fuzzing, real clients, the guide's commands, speed
-beside the floor and instructions, the static binary with image and unit, a Kafka folder imported, kill -9
-under load.
+beside the floor and instructions, the static binary with image and unit, a Kafka folder imported, crashes
+and faults of the disk.
   --after-tests  the workspace's tests were run already
 ";
 
@@ -60,8 +60,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     succeeded("dist", dist::run(&quick)?)?;
     step("a Kafka broker's folder imported");
     succeeded("import", import::run(&[])?)?;
-    step("kill -9");
-    succeeded("crash", crash::run(&[])?)?;
+    step("crashes, faults, damage");
+    succeeded("reliability", reliability::run(&["--check".to_owned()])?)?;
     println!("== all passed after {} s", start.elapsed().as_secs());
     Ok(ExitCode::SUCCESS)
 }

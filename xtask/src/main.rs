@@ -11,6 +11,7 @@ mod fuzz;
 mod guide;
 mod import;
 mod python;
+mod reliability;
 mod tidy;
 
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "crash",
-        about: "kill the release binary under load and check that nothing acknowledged is lost",
+        about: "crashes, faults and damage: nothing acknowledged is lost",
         run: crash::run,
     },
     Verb {
@@ -60,12 +61,17 @@ const VERBS: &[Verb] = &[
         about: "what a real Kafka wrote, imported and compared; Kafka's dump tool reads our files",
         run: import::run,
     },
+    Verb {
+        name: "reliability",
+        about: "all crash tests in full size; writes docs/reliability.md",
+        run: reliability::run,
+    },
 ];
 
 fn list() -> String {
     let mut text = String::from("cargo xtask VERB [ARGUMENTS]; VERB --help tells more\n\n");
     for verb in VERBS {
-        text.push_str(&format!("  {:<8} {}\n", verb.name, verb.about));
+        text.push_str(&format!("  {:<11} {}\n", verb.name, verb.about));
     }
     text
 }
