@@ -163,12 +163,19 @@ impl Log {
         at_least_one: bool,
     ) -> Result<Option<(Slice, bool)>, LogError> {
         let extent = segment.extent();
-        if extent.size == 0 || extent.next <= from {
+        // The second: it was just begun.
+        if extent.next <= from || extent.next == segment.base {
             return Ok(None);
         }
         let file = segment.file(&*self.env.disk, &self.warm)?;
         let Some((position, start)) = self.find(segment, &*file, extent, from)? else {
-            return Ok(None);
+            // Compaction leaves holes, but never takes the last batch of a segment.
+            return Err(LogError::Damaged {
+                path: segment.path(),
+                position: u64::from(extent.size),
+                offset: from,
+                what: format!("it was written up to offset {} and ends before", extent.next),
+            });
         };
         let stop = self.stop(segment, &*file, extent, position, end, bytes_max, at_least_one)?;
         let Extent { size: stop, next } = stop;

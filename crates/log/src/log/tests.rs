@@ -458,3 +458,41 @@ fn a_snapshot_that_is_durable_survives_the_next_close() {
         lives(Some(stop));
     }
 }
+
+/// What compaction leaves looks much the same, and is not damage.
+#[test]
+fn a_segment_that_lost_its_end_is_not_read_past() {
+    let sim = Sim::new(1);
+    let open = |clean| {
+        let config = LogConfig { segment_bytes: 150, ..LogConfig::default() };
+        let id = Uuid::from_u128(1);
+        Log::open(&sim.env(), Path::new("/t-0"), id, config, clean, Offset::ZERO).unwrap()
+    };
+    let log = open(true);
+    for n in 0..4 {
+        let batch = batch(&[&n.to_string()]);
+        log.append_as_leader(&batch, LeaderEpoch(0), Origin::Client).unwrap();
+    }
+    assert_eq!(log.segment_count(), 2);
+    log.close().unwrap();
+    let path = Path::new("/t-0").join(names::segment_file(Offset(0), names::LOG));
+    let file = (&*sim.disk as &dyn env::Disk).open(&path, OpenMode::Write).unwrap();
+    let half = file.len().unwrap() / 2;
+    for (left, readable) in [(half, 1), (0, 0)] {
+        file.set_len(left).unwrap();
+        let log = open(true);
+        for from in 0..2 {
+            let read = log.read(Offset(from), log.log_end(), 1, true);
+            let read = read.map(|slice| slice.next);
+            if from < readable {
+                assert_eq!(read.unwrap(), Offset(from + 1));
+            } else {
+                assert!(
+                    matches!(read, Err(crate::ReadError::Storage(LogError::Damaged { .. }))),
+                    "{read:?}"
+                );
+            }
+        }
+        assert_eq!(log.read(Offset(2), log.log_end(), 1, true).unwrap().next, Offset(3));
+    }
+}
