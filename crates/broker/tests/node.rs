@@ -159,6 +159,35 @@ async fn what_was_acknowledged_survives_a_pulled_plug() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_meets_a_partition_while_it_is_opened_sees_all_that_was_acknowledged() {
+    let sim = Sim::new(12);
+    let mut broker = start(&sim).await;
+    create(&broker, "orders", 200, &[]).await;
+    for index in 0..200 {
+        write(&broker, &sim, "orders", index, &["a"]).await;
+    }
+    for _ in 0..10 {
+        sim.disk.crash(CrashLoss::Nothing);
+        drop(broker);
+        broker = start(&sim).await;
+        let topic = broker.topic(TopicRef::Name("orders")).expect("the topic is there");
+        let ask = || {
+            for index in 0..200 {
+                let partition = topic.partition(index).expect("the partition is there");
+                partition.log().expect("it opens");
+                assert_eq!(partition.high_watermark(), Offset(1), "partition {index}");
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(ask);
+            }
+        });
+    }
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_are_read_from_a_compacted_log() {
     let sim = Sim::new(8);
     let broker = start(&sim).await;

@@ -39,12 +39,13 @@ impl Sim {
         }
     }
 
-    /// The machine as the layers above take it.
+    /// The machine as the layers above take it: a process that starts now and lives until the disk's
+    /// next crash.
     #[must_use]
     pub fn env(&self) -> Env {
         Env {
             clock: self.clock.clone(),
-            disk: self.disk.clone(),
+            disk: Arc::new(self.disk.of_process()),
             net: Net::Simulated(self.net.clone()),
             random: self.random.clone(),
         }

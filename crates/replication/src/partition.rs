@@ -225,10 +225,11 @@ impl Partition {
         let end = if log.durable_end() < log.log_end() { log.sync()? } else { log.durable_end() };
         let listener: Weak<dyn DurableListener> = Arc::downgrade(self) as Weak<_>;
         log.set_listener(listener);
+        // Before anybody finds the log: with one goes what of it is acknowledged.
+        self.reached(end);
         self.log.store(Some(log.clone()));
         // Settings may have changed since they were read above.
         log.set_config(self.config.load_full());
-        self.reached(end);
         self.known.store(true, Ordering::Release);
         Ok(log)
     }

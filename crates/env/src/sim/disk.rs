@@ -6,7 +6,7 @@
 //! file may keep its name and lose its content, keep a later write and lose an earlier one, or keep
 //! some sectors of a write. A rename is whole or not at all.
 //!
-//! Handles and locks from before a crash are dead. Faults are asked for beforehand: see
+//! Handles, locks and processes from before a crash are dead. Faults are asked for beforehand: see
 //! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours; for lies [`SimDisk::lie`]. Nothing here is random but for
 //! the seed in [`CrashLoss::Random`].
 //!
@@ -23,7 +23,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use self::content::Content;
 use self::faults::Faults;
@@ -53,6 +53,8 @@ const SPACE_BYTES: u64 = 1 << 40;
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     stall: Arc<Stall>,
+    /// Whose disk it is: that of a process which dies with this generation. None is whoever watches.
+    process: Option<u64>,
 }
 
 /// Holds up whoever syncs.
@@ -165,6 +167,24 @@ impl SimDisk {
     #[must_use]
     pub fn new() -> SimDisk {
         SimDisk::default()
+    }
+
+    /// The disk as a process has it that starts now: nothing that is left of the process after the
+    /// next crash, such as a thread, can read or change what the next process finds.
+    #[must_use]
+    pub fn of_process(&self) -> SimDisk {
+        let process = Some(self.state.lock().generation);
+        SimDisk { state: self.state.clone(), stall: self.stall.clone(), process }
+    }
+
+    fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state.lock();
+        match self.process {
+            Some(process) if process != state.generation => {
+                Err(io::Error::other("the process died in a crash"))
+            }
+            _ => Ok(state),
+        }
     }
 
     /// The power goes, or the process dies: what `loss` leaves is what is there afterwards, all of it
@@ -280,7 +300,7 @@ impl SimDisk {
             lie: state.lie,
             ..State::default()
         };
-        SimDisk { state: Arc::new(Mutex::new(copy)), stall: Arc::default() }
+        SimDisk { state: Arc::new(Mutex::new(copy)), stall: Arc::default(), process: None }
     }
 }
 
@@ -415,7 +435,7 @@ impl Drop for SimLock {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         let found = state.file_at(path);
         let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
         let inode = match mode {
@@ -436,7 +456,7 @@ impl Disk for SimDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         let mut missing: Vec<PathBuf> = Vec::new();
         for folder in path.ancestors() {
             match state.names.get(folder) {
@@ -455,7 +475,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.stall.wait();
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         state.names.check_folder(path)?;
         if state.sync()? == Fate::Fails {
             return Err(io_error());
@@ -468,7 +488,7 @@ impl Disk for SimDisk {
 
     fn sync_all(&self, _path: &Path) -> io::Result<()> {
         self.stall.wait();
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         let fails = state.sync()? == Fate::Fails;
         for content in state.files.values_mut() {
             if fails { content.forget_unsynced() } else { content.sync() }
@@ -483,7 +503,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         if state.names.get(from).is_none() {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -500,7 +520,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         state.file_at(path)?;
         state.whole_change()?;
         state.names.apply(NameChange::Remove(path.to_owned()));
@@ -508,7 +528,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         state.names.check_folder(path)?;
         state.whole_change()?;
         state.names.apply(NameChange::Remove(path.to_owned()));
@@ -516,17 +536,18 @@ impl Disk for SimDisk {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        let state = self.state.lock();
+        let state = self.alive()?;
         state.names.check_folder(path)?;
         Ok(state.names.children(path))
     }
 
     fn exists(&self, path: &Path) -> bool {
-        path.parent().is_none() || self.state.lock().names.get(path).is_some()
+        let Ok(state) = self.alive() else { return false };
+        path.parent().is_none() || state.names.get(path).is_some()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Lock> {
-        let mut state = self.state.lock();
+        let mut state = self.alive()?;
         if state.file_at(path).is_err() {
             state.create(path)?;
         }
@@ -541,7 +562,7 @@ impl Disk for SimDisk {
     }
 
     fn space(&self, _path: &Path) -> io::Result<Space> {
-        let state = self.state.lock();
+        let state = self.alive()?;
         let total = state.faults.space.unwrap_or(SPACE_BYTES);
         Ok(Space { total, available: total.saturating_sub(state.used()) })
     }

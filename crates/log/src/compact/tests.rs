@@ -410,7 +410,7 @@ fn what_is_unfinished_is_removed_and_what_was_decided_is_finished() {
     seal(&bench);
     bench.dir.checkpoint().unwrap();
     let path = bench.log.segments.load()[0].path();
-    let disk = bench.sim.env().disk;
+    let disk: std::sync::Arc<dyn env::Disk> = bench.sim.disk.clone();
     let old = disk.read(&path, 1 << 20).unwrap();
     for (name, content) in [
         ("00000000000000000000.log.cleaned", &b"half"[..]),

@@ -251,7 +251,7 @@ impl Trial {
         self.note(|| format!("crash, {loss:?}"));
         self.work.crashes += 1;
         self.work.crashes_in_compaction += u64::from(std::mem::take(&mut self.compacting));
-        self.sim.disk.crash(loss);
+        self.die(loss);
         self.change_files().map_err(|error| error.to_string())?;
         for again in [false, true] {
             let opened =
@@ -262,9 +262,15 @@ impl Trial {
                 Err(Stop::Wrong(what)) => return Err(format!("recovery (again: {again}): {what}")),
             }
             // Recovery itself must leave a state that survives.
-            self.sim.disk.crash(if again { CrashLoss::Nothing } else { CrashLoss::Everything });
+            self.die(if again { CrashLoss::Nothing } else { CrashLoss::Everything });
         }
         Ok(())
+    }
+
+    /// This process is over, and another one starts.
+    fn die(&mut self, loss: CrashLoss) {
+        self.sim.disk.crash(loss);
+        self.env = self.sim.env();
     }
 
     /// Notes which swaps recovery will find, and plants the fault of a mutant.

@@ -448,7 +448,7 @@ impl Trial {
             }
             half_cut.extend(part.cutting.take().map(|_| n));
         }
-        self.sim.disk.crash(loss);
+        self.die(loss);
         if self.mutant == Mutant::TrustUnclean && self.env.disk.exists(Path::new(FOLDER)) {
             self.claim_rest().map_err(|error| error.to_string())?;
         }
@@ -472,16 +472,22 @@ impl Trial {
         }
         drop(dir);
         self.note(|| self.files());
-        self.sim.disk.crash(CrashLoss::Everything);
+        self.die(CrashLoss::Everything);
         self.note(|| self.files());
         let dir = self.open().map_err(|stop| said(stop, "second recovery"))?;
         self.recovered().map_err(|what| format!("second crash: {what} ({})", self.files()))?;
         drop(dir);
-        self.sim.disk.crash(CrashLoss::Nothing);
+        self.die(CrashLoss::Nothing);
         match errors::take().into_iter().next() {
             Some(line) => Err(format!("an ERROR line although nothing was damaged: {line}")),
             None => Ok(()),
         }
+    }
+
+    /// This process is over, and another one starts.
+    fn die(&mut self, loss: CrashLoss) {
+        self.sim.disk.crash(loss);
+        self.env = self.sim.env();
     }
 
     fn deleting(&self) -> bool {
