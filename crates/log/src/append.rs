@@ -183,7 +183,7 @@ impl Log {
                 Err(cut) => error = LogError::io(&path, "truncate", cut),
             }
         }
-        self.fenced_unless_full::<()>(Err(error.clone())).err().unwrap_or(error)
+        self.fenced_unless_passing::<()>(Err(error.clone())).err().unwrap_or(error)
     }
 
     /// Whether the batches will be durable with the next commit of the journal. Those of a relaxed
@@ -247,7 +247,7 @@ impl Log {
         // Nothing has changed yet.
         let created = self.env.disk.open(&path, OpenMode::CreateNew);
         let created = created.map_err(|error| LogError::of_write(&path, "create", error));
-        let file = self.fenced_unless_full(created)?;
+        let file = self.fenced_unless_passing(created)?;
         // Indexes of an earlier segment that began here and was cut must not describe this one.
         for kind in [names::INDEX, names::TIME_INDEX] {
             let stale = self.dir.join(names::segment_file(base, kind));

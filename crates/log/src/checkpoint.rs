@@ -1,4 +1,4 @@
-//! Text files of one offset per partition: recovery points and log starts.
+//! Text files of one offset per partition: ours of what is compacted, and those of a Kafka broker.
 //!
 //! Kafka's format: a version line, a count, and one `topic partition offset` line each. Replaced as
 //! a whole, so that a crash leaves the old or the new.

@@ -1,4 +1,4 @@
-//! One partition on one disk: the state behind an `Arc<Log>`, syncing, closing and deleting.
+//! One partition on one disk: the state behind an `Arc<Log>`, and its fence. [`durability`] syncs and closes.
 //!
 //! Offsets: `log_start` is inclusive, `log_end` and `durable_end` are exclusive;
 //! `log_start <= log_end` and `synced_end <= durable_end <= log_end` always.
@@ -21,18 +21,19 @@
 //! are written by the sync that moves `synced_end` past what they describe, so that everything below
 //! that has them.
 
+mod durability;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
-use env::disk::OpenMode;
 use env::{Env, File};
 use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
-use crate::catalogue::{Marks, Rest};
+use crate::catalogue::Marks;
 use crate::compact;
 use crate::config::{Durability, LogConfig};
 use crate::epochs::Epochs;
@@ -46,6 +47,8 @@ use crate::room::Room;
 use crate::segment::{Segment, Warm};
 use crate::sync::DurableListener;
 
+pub(crate) use self::durability::WrittenOut;
+
 /// A file that the next sync writes.
 #[derive(Debug)]
 pub(crate) enum Pending {
@@ -53,17 +56,6 @@ pub(crate) enum Pending {
     Indexes(Arc<Segment>, Arc<Index>),
     /// A producer snapshot.
     Snapshot(Offset, Vec<u8>),
-}
-
-/// What a sync is about to make durable.
-#[derive(Debug)]
-pub(crate) struct WrittenOut {
-    files: Vec<Arc<dyn File>>,
-    /// Names in the folder, and the folder's own name.
-    names: bool,
-    folder: bool,
-    /// Everything before this is durable then.
-    target: Offset,
 }
 
 /// What only the holder of the append lock touches.
@@ -274,267 +266,6 @@ impl Log {
         Ok(())
     }
 
-    /// Makes everything that is appended by now durable and says up to where that is. Appends go on
-    /// meanwhile; of several callers one works and the others find its work done.
-    pub fn sync(&self) -> Result<Offset, LogError> {
-        let _one_at_a_time = self.syncing.lock();
-        {
-            let writer = self.writer.lock();
-            self.check_open()?;
-            let records = writer.dirty || !writer.unsynced.is_empty() || !writer.pending.is_empty();
-            if !records && self.log_end() <= self.synced_end() {
-                // An empty log costs no sync: its names follow with its first record.
-                return Ok(self.durable_end());
-            }
-        }
-        self.sync_locked()
-    }
-
-    /// [`Log::sync`] for appends that are not in the journal, which is told now and then how far they
-    /// have come: recovery takes what lies behind for what may be torn.
-    pub(crate) fn sync_unjournaled(&self) -> Result<Offset, LogError> {
-        let end = self.sync()?;
-        if let Some(joined) = &self.journal {
-            let mut writer = self.writer.lock();
-            if joined.is_mark_due(writer.unmarked_bytes) {
-                writer.unmarked_bytes = 0;
-                joined.mark_later(self.marks());
-            }
-        }
-        Ok(end)
-    }
-
-    /// Makes everything that is appended by now durable, in the journal where that is enough, and says
-    /// up to where that is.
-    pub fn commit(&self) -> Result<Offset, LogError> {
-        self.check_open()?;
-        if let Some(joined) = &self.journal {
-            match joined.journal.commit() {
-                // The segments need no more room to be synced.
-                Err(error) if error.is_full() => return self.sync(),
-                committed => committed?,
-            }
-            self.take_committed();
-        }
-        if self.needs_sync() { self.sync() } else { Ok(self.durable_end()) }
-    }
-
-    /// Takes over what the journal has made durable, and says up to where everything is.
-    pub(crate) fn take_committed(&self) -> Offset {
-        if let Some(joined) = &self.journal {
-            // A truncation holds this lock while it lowers both.
-            let _writer = self.writer.lock();
-            self.durable_end.fetch_max(joined.member.committed().0, Ordering::AcqRel);
-        }
-        self.durable_end()
-    }
-
-    /// Whether something waits to be durable that is not in the journal.
-    pub(crate) fn needs_sync(&self) -> bool {
-        let writer = self.writer.lock();
-        match &self.journal {
-            Some(_) => writer.unjournaled_end > self.durable_end(),
-            None => self.log_end() > self.durable_end(),
-        }
-    }
-
-    /// [`Log::sync`], and index files and a producer snapshot for the active segment when it has grown
-    /// much since the last, so that recovery need not walk what is durable.
-    pub fn checkpoint(&self) -> Result<Offset, LogError> {
-        let replaced = self.write_large_index()?;
-        let durable = self.sync()?;
-        self.remove_snapshot(replaced)?;
-        Ok(durable)
-    }
-
-    /// Has the next sync write indexes and a snapshot of an active segment that has grown much since
-    /// they were last written. Returns the snapshot that this one replaces.
-    pub(crate) fn write_large_index(&self) -> Result<Option<Offset>, LogError> {
-        let mut writer = self.writer.lock();
-        self.check_open()?;
-        let size = writer.active.extent().size;
-        if size.saturating_sub(writer.indexed) < self.config.load().checkpoint_index_bytes {
-            return Ok(None);
-        }
-        let index = Arc::new(writer.active.finished_index());
-        let active = writer.active.clone();
-        let end = self.log_end();
-        let snapshot = Pending::Snapshot(end, writer.producers.encode());
-        writer.pending.extend([Pending::Indexes(active, index), snapshot]);
-        writer.indexed = size;
-        writer.settled = Some(end);
-        Ok(writer.extra_snapshot.replace(end))
-    }
-
-    fn remove_snapshot(&self, replaced: Option<Offset>) -> Result<(), LogError> {
-        let in_use = |offset| self.segments.load().iter().any(|segment| segment.base == offset);
-        if let Some(offset) = replaced.filter(|offset| !in_use(*offset)) {
-            let path = self.dir.join(names::segment_file(offset, names::SNAPSHOT));
-            files::remove(&*self.env.disk, &path)?;
-        }
-        Ok(())
-    }
-
-    /// [`Log::sync`] for a caller that holds `syncing`.
-    pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
-        let written = self.write_out()?;
-        for file in &written.files {
-            self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
-        }
-        if written.names {
-            self.fencing(files::sync_dir(&*self.env.disk, &self.dir))?;
-        }
-        if written.folder
-            && let Some(parent) = self.dir.parent()
-        {
-            self.fencing(files::sync_dir(&*self.env.disk, parent))?;
-        }
-        Ok(self.synced(&written))
-    }
-
-    /// The first half of a sync: writes the small files that are due and says what is to be made
-    /// durable. The caller holds `syncing` until [`Log::synced`].
-    pub(crate) fn write_out(&self) -> Result<WrittenOut, LogError> {
-        let (mut files, pending, target, names, folder) = {
-            let mut writer = self.writer.lock();
-            self.check_fence()?;
-            let target = self.log_end();
-            if writer.unsynced_metadata {
-                let path = self.dir.join(names::PARTITION_METADATA);
-                let file = self.env.disk.open(&path, OpenMode::Write);
-                let file = file.map_err(|error| LogError::io(&path, "open", error));
-                writer.unsynced_small.push(self.fenced_unless_full(file)?);
-                writer.unsynced_metadata = false;
-            }
-            if writer.epochs_dirty {
-                let text = self.epochs.read().encode();
-                let file = self.fenced_unless_full(files::replace_unsynced(
-                    &*self.env.disk,
-                    &self.dir.join(names::EPOCHS),
-                    text.as_bytes(),
-                ))?;
-                writer.unsynced_small.push(file);
-                writer.epochs_dirty = false;
-                writer.names_dirty = true;
-            }
-            let mut files = std::mem::take(&mut writer.unsynced);
-            files.append(&mut writer.unsynced_small);
-            if std::mem::take(&mut writer.dirty) {
-                files.push(writer.file.clone());
-            }
-            let pending = std::mem::take(&mut writer.pending);
-            let names = std::mem::take(&mut writer.names_dirty);
-            let folder = std::mem::take(&mut writer.folder_dirty);
-            (files, pending, target, names, folder)
-        };
-        let names = names || !pending.is_empty();
-        for (n, file) in pending.iter().enumerate() {
-            let written = self.fenced_unless_full(self.write_pending(file, &mut files));
-            if let Err(error) = written {
-                // With a full disk nothing is lost by now, and all of it is left to the next sync.
-                let mut writer = self.writer.lock();
-                writer.pending.splice(..0, pending.into_iter().skip(n));
-                writer.unsynced.append(&mut files);
-                writer.names_dirty |= names;
-                writer.folder_dirty |= folder;
-                return Err(error);
-            }
-        }
-        Ok(WrittenOut { files, names, folder, target })
-    }
-
-    /// The second half: what was written out is durable now.
-    pub(crate) fn synced(&self, written: &WrittenOut) -> Offset {
-        let target = written.target;
-        assert!(target <= self.log_end(), "the log end went back during a sync");
-        self.synced_end.fetch_max(target.0, Ordering::AcqRel);
-        self.durable_end.fetch_max(target.0, Ordering::AcqRel);
-        self.durable_end()
-    }
-
-    /// Whether a sync would have anything to do.
-    pub(crate) fn is_unsynced(&self) -> bool {
-        let writer = self.writer.lock();
-        writer.dirty
-            || !writer.unsynced.is_empty()
-            || !writer.pending.is_empty()
-            || self.log_end() > self.synced_end()
-    }
-
-    fn write_pending(
-        &self,
-        file: &Pending,
-        written: &mut Vec<Arc<dyn File>>,
-    ) -> Result<(), LogError> {
-        let disk = &*self.env.disk;
-        match file {
-            Pending::Indexes(segment, index) => {
-                let (offsets, times) = index.encode();
-                written.push(files::write(disk, &segment.sibling(names::INDEX), &offsets)?);
-                written.push(files::write(disk, &segment.sibling(names::TIME_INDEX), &times)?);
-            }
-            Pending::Snapshot(offset, bytes) => {
-                let path = self.dir.join(names::segment_file(*offset, names::SNAPSHOT));
-                written.push(files::write_once(disk, &path, bytes)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Syncs everything, writes indexes and the producer snapshot, and ends all use of the log. A log
-    /// that never held a record has neither.
-    pub fn close(&self) -> Result<(), LogError> {
-        let _one_at_a_time = self.syncing.lock();
-        if !self.begin_close()? {
-            return Ok(());
-        }
-        self.sync_locked().map(|_| ())
-    }
-
-    /// The first half of closing: from here on nothing is appended, and the sync that must follow
-    /// writes what the next opening goes by. False when the log was closed before. The caller holds
-    /// `syncing`.
-    pub(crate) fn begin_close(&self) -> Result<bool, LogError> {
-        let mut writer = self.writer.lock();
-        if self.closed.load(Ordering::Acquire) {
-            return Ok(false);
-        }
-        self.check_fence()?;
-        self.closed.store(true, Ordering::Release);
-        if self.log_end() > Offset::ZERO && writer.settled != Some(self.log_end()) {
-            let index = Arc::new(writer.active.finished_index());
-            let active = writer.active.clone();
-            writer.pending.push(Pending::Indexes(active, index));
-            let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
-            writer.pending.push(snapshot);
-        }
-        if std::mem::take(&mut writer.reserved) > 0 {
-            // Blocks that were reserved and not used.
-            let size = u64::from(writer.active.extent().size);
-            let trimmed = writer.file.set_len(size);
-            self.fencing(
-                trimmed.map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
-            )?;
-        }
-        Ok(true)
-    }
-
-    /// What the log was when it was closed; `None` when it was not closed in order.
-    pub(crate) fn rest(&self) -> Option<Rest> {
-        let in_order = self.closed.load(Ordering::Acquire)
-            && self.fenced().is_none()
-            && self.synced_end() == self.log_end();
-        let segments = self.segments.load();
-        let (first, last) = (segments.first()?, segments.last()?);
-        let oldest = first.max_timestamp(&*self.env.disk, &self.warm).ok().flatten();
-        in_order.then(|| Rest {
-            last_base: last.base,
-            last_size: last.extent().size,
-            bytes: self.size_bytes(),
-            oldest: oldest.map(|max| max.timestamp),
-        })
-    }
-
     /// What a restart must know of the log.
     pub(crate) fn marks(&self) -> Marks {
         // The durable end first: it never passes the log end, which a truncation may be lowering.
@@ -628,7 +359,10 @@ impl Log {
 
     /// [`Log::fencing`] for what can be made again as a whole when there is room on the disk, or for
     /// another open file.
-    pub(crate) fn fenced_unless_full<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
+    pub(crate) fn fenced_unless_passing<T>(
+        &self,
+        result: Result<T, LogError>,
+    ) -> Result<T, LogError> {
         match result {
             Err(error) if error.is_full() => {
                 self.tell_exhausted(&error);
@@ -649,7 +383,7 @@ impl Log {
     /// Makes sure that a crash forgets neither the log start nor how far the log is synced.
     pub(crate) fn persist_marks(&self) -> Result<(), LogError> {
         match &self.journal {
-            Some(joined) => self.fenced_unless_full(joined.mark(self.marks())),
+            Some(joined) => self.fenced_unless_passing(joined.mark(self.marks())),
             None => Ok(()),
         }
     }
@@ -663,13 +397,6 @@ pub(crate) fn rename_doomed(env: &Env, dir: &Path) -> Result<PathBuf, LogError> 
     let doomed = dir.with_file_name(names::moved_folder(&name, &unique, names::DELETED_FOLDER));
     env.disk.rename(dir, &doomed).map_err(|error| LogError::io(dir, "rename", error))?;
     Ok(doomed)
-}
-
-impl WrittenOut {
-    /// Whether there is nothing to sync.
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && !self.names && !self.folder
-    }
 }
 
 #[cfg(test)]

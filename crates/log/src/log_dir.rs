@@ -12,7 +12,7 @@
 //! the file never exceeds what was synced: it is read from a log after its sync, and a log that is cut
 //! says so in the journal before.
 //!
-//! Lock order: `files` (one writer of the catalogue), then `logs`. Nothing here calls a log's blocking
+//! Lock order: `written` (one writer of the catalogue), then `logs`. Nothing here calls a log's blocking
 //! methods under `logs`. A key in `busy` belongs to whoever put it there, and others wait for it.
 
 mod close;
@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 pub use self::identity::{Identity, LogDirError};
 use self::identity::{check_ours, create_durably, identity_text, read_identity, unwritable};
-use crate::catalogue::{Catalogue, Key, Listed};
+use crate::catalogue::{Catalogue, Key, Listed, Rest};
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
@@ -99,7 +99,7 @@ pub struct LogDir {
     /// What the journal had was written into segments and is not synced there.
     unsynced: AtomicBool,
     /// The checksum of the catalogue as it was last written.
-    files: Mutex<Option<Vec<u8>>>,
+    written: Mutex<Option<Vec<u8>>>,
     room: Arc<Room>,
     logs: Mutex<Logs>,
     settled: Condvar,
@@ -193,7 +193,7 @@ impl LogDir {
             fence,
             room,
             unsynced: AtomicBool::new(replayed.unsynced),
-            files: Mutex::new(None),
+            written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
             lock: Mutex::new(Some(lock)),
@@ -245,7 +245,7 @@ impl LogDir {
         config: impl Into<Arc<LogConfig>>,
     ) -> Result<Arc<Log>, LogError> {
         let key: Key = (topic_id, partition);
-        let listed = {
+        {
             let mut logs = self.logs.lock();
             while logs.busy.contains(&key) {
                 self.settled.wait(&mut logs);
@@ -255,11 +255,15 @@ impl LogDir {
                     log.touch();
                     return Ok(log.clone());
                 }
-                logs.retire(key);
+                let log = log.clone();
+                logs.busy.insert(key);
+                drop(logs);
+                self.retire(&[(key, log)]);
+            } else {
+                logs.busy.insert(key);
             }
-            logs.busy.insert(key);
-            logs.catalogue.get(key).copied()
-        };
+        }
+        let listed = self.logs.lock().catalogue.get(key).copied();
         let opened = self.open_new(topic, key, config.into(), listed);
         let crowded = {
             let mut logs = self.logs.lock();
@@ -333,6 +337,10 @@ impl LogDir {
     #[must_use]
     pub fn open_logs(&self) -> Vec<Arc<Log>> {
         self.logs.lock().open.values().map(|(_, log)| log.clone()).collect()
+    }
+
+    fn open_by_key(&self) -> Vec<(Key, Arc<Log>)> {
+        self.logs.lock().open.iter().map(|(key, (_, log))| (*key, log.clone())).collect()
     }
 
     /// What is known of a partition that rests.
@@ -503,10 +511,22 @@ impl LogDir {
         self.journal.held_bytes()
     }
 
+    /// Moves logs that were closed from the open ones to the catalogue.
+    fn retire(&self, closed: &[(Key, Arc<Log>)]) {
+        let rests: Vec<Option<Rest>> = closed.iter().map(|(_, log)| log.rest()).collect();
+        let mut logs = self.logs.lock();
+        for ((key, log), rest) in closed.iter().zip(rests) {
+            let Some((topic, _)) = logs.open.remove(key) else { continue };
+            if !log.is_deleted() {
+                *logs.catalogue.entry(*key, &topic) = Listed { marks: log.marks(), rest };
+            }
+        }
+    }
+
     /// Writes down what is known of all partitions, unless that is there already. `start` says that no
     /// entry of the journal before it is needed any more.
     fn write_catalogue(&self, start: Option<u64>) -> Result<(), LogError> {
-        let mut written = self.files.lock();
+        let mut written = self.written.lock();
         let mut catalogue = {
             let logs = self.logs.lock();
             let mut catalogue = logs.catalogue.clone();
@@ -530,16 +550,6 @@ impl LogDir {
         self.logs.lock().catalogue.journal_start = catalogue.journal_start;
         self.journal.release(catalogue.journal_start);
         Ok(())
-    }
-}
-
-impl Logs {
-    /// Moves a log that was closed from the open ones to the catalogue.
-    fn retire(&mut self, key: Key) {
-        let Some((topic, log)) = self.open.remove(&key) else { return };
-        if !log.is_deleted() {
-            *self.catalogue.entry(key, &topic) = Listed { marks: log.marks(), rest: log.rest() };
-        }
     }
 }
 

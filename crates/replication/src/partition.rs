@@ -158,26 +158,35 @@ impl Partition {
         if in_sync < replicas_min {
             return Err(AppendRefusal::NotEnoughReplicas { in_sync, needed: replicas_min });
         }
-        let append = || {
-            let log = self.log().map_err(AppendError::Storage)?;
-            let info = log.append_as_leader(batches, self.leader_epoch(), origin)?;
-            Ok((log, info))
+        let append = |log: &Arc<Log>| {
+            log.touch();
+            log.append_as_leader(batches, self.leader_epoch(), origin)
         };
-        let (log, info) = match append() {
-            // It came to rest just now.
-            Err(AppendError::Storage(LogError::Closed)) => append()?,
-            appended => appended?,
-        };
+        // No reference of its own to a log that is open: every produced partition comes by here.
+        if let Some(log) = &*self.log.load() {
+            match append(log) {
+                // It rests.
+                Err(AppendError::Storage(LogError::Closed)) => {}
+                appended => return Ok(self.appended(log, appended?)),
+            }
+        }
+        let log = self.log().map_err(AppendError::Storage)?;
+        let info = append(&log)?;
+        Ok(self.appended(&log, info))
+    }
+
+    /// Has what was appended acknowledged when it is durable, or at once where that is enough.
+    fn appended(&self, log: &Arc<Log>, info: AppendInfo) -> Appended {
         if log.durable_end() > info.last {
             // A sync that somebody else asked for, such as a checkpoint, may have taken it along;
             // that one tells nobody.
             self.reached(log.durable_end());
         } else if log.acknowledges_synced() {
-            self.storage.syncer.request(&log);
+            self.storage.syncer.request(log);
         } else {
             self.reached(info.last.next());
         }
-        Ok(Appended { acknowledged_at: info.last.next(), info })
+        Appended { acknowledged_at: info.last.next(), info }
     }
 
     /// Has everything synced that is not, without waiting for it.

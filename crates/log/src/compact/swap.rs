@@ -61,7 +61,7 @@ impl Log {
         assert!(cleaned.extent.next <= self.synced_end(), "compacted what is not durable");
         self.persist_marks()?;
         if let Some(joined) = &self.journal {
-            self.fenced_unless_full(joined.forget(cleaned.extent.next))?;
+            self.fenced_unless_passing(joined.forget(cleaned.extent.next))?;
         }
         Ok(self.fencing(self.swap(at, old, cleaned, config))?)
     }

@@ -280,22 +280,6 @@ fn a_journal_of_another_folder_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn what_is_needed_stands_without_what_was_released() {
-    let sim = Sim::new(1);
-    let dir = open(&sim);
-    let log = topic(&dir, 1, LogConfig::default());
-    append(&log, "released");
-    log.commit().unwrap();
-    dir.checkpoint().unwrap();
-    append(&log, "needed");
-    log.commit().unwrap();
-    drop((log, dir));
-    sim.disk.crash(CrashLoss::Everything);
-    flip(&sim, 0);
-    assert_eq!(records(&topic(&open(&sim), 1, LogConfig::default())), ["released", "needed"]);
-}
-
-#[test]
 fn a_torn_first_entry_of_a_file_that_is_used_again_is_the_end() {
     let sim = Sim::new(1);
     let dir = open(&sim);

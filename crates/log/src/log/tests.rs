@@ -2,6 +2,7 @@
 
 use std::io;
 
+use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, Timestamp, batches};
 

@@ -4,6 +4,7 @@
 //! system is synced once: a sync each would take the time of all of them. The locks that keep others
 //! from syncing these logs are held meanwhile; appends go on.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +28,15 @@ impl LogDir {
         let mut unsynced = self.open_logs();
         unsynced.retain(|log| log.is_unsynced());
         let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
-            self.sync_together(&unsynced, |log| log.write_large_index().map(|_| true))
+            let replaced = RefCell::new(Vec::new());
+            let failed = self.sync_together(&unsynced, |log| {
+                replaced.borrow_mut().push((log.clone(), log.write_large_index()?));
+                Ok(true)
+            });
+            let replaced = replaced.into_inner().into_iter();
+            failed.or_else(|| {
+                replaced.filter_map(|(log, snapshot)| log.remove_snapshot(snapshot).err()).next()
+            })
         } else {
             let checkpoints = unsynced.iter().map(|log| log.checkpoint());
             let failures = checkpoints.filter_map(Result::err);
@@ -45,15 +54,17 @@ impl LogDir {
 
     /// Closes up to `most` of the logs that may be.
     pub(super) fn rest(&self, may: impl Fn(&Arc<Log>) -> bool, most: usize) {
-        let chosen: Vec<(Key, Arc<Log>)> = {
+        // To ask a log may read from its disk, so it is done before the lock is taken.
+        let mut chosen: Vec<(Key, Arc<Log>)> = self.open_by_key();
+        chosen = chosen.into_iter().filter(|(_, log)| may(log)).take(most).collect();
+        {
             let mut logs = self.logs.lock();
             let Logs { open, busy, .. } = &mut *logs;
-            let free = open.iter().filter(|(key, (_, log))| !busy.contains(*key) && may(log));
-            let chosen = free.map(|(key, (_, log))| (*key, log.clone()));
-            let chosen: Vec<_> = chosen.take(most).collect();
-            busy.extend(chosen.iter().map(|(key, _)| *key));
-            chosen
-        };
+            chosen.retain(|(key, log)| {
+                let same = open.get(key).is_some_and(|(_, open)| Arc::ptr_eq(open, log));
+                same && busy.insert(*key)
+            });
+        }
         if chosen.is_empty() {
             return;
         }
@@ -61,14 +72,15 @@ impl LogDir {
         if let Some(error) = self.close_together(&closing) {
             tracing::error!(%error, "partitions could not be closed");
         }
-        let mut logs = self.logs.lock();
-        for (key, log) in &chosen {
-            if log.is_closed() {
-                logs.retire(*key);
-            }
-            logs.busy.remove(key);
+        let keys: Vec<Key> = chosen.iter().map(|(key, _)| *key).collect();
+        chosen.retain(|(_, log)| log.is_closed());
+        self.retire(&chosen);
+        {
+            let mut logs = self.logs.lock();
+            keys.iter().for_each(|key| {
+                logs.busy.remove(key);
+            });
         }
-        drop(logs);
         self.settled.notify_all();
         for log in closing.iter().filter(|log| log.is_closed()) {
             log.tell_rested();
@@ -101,11 +113,7 @@ impl LogDir {
         // start reads it once more.
         let settled = self.journal.commit_stuck();
         let failed = failed.or(settled.err().filter(|error| !error.is_full()));
-        {
-            let mut logs = self.logs.lock();
-            let keys: Vec<Key> = logs.open.keys().copied().collect();
-            keys.into_iter().for_each(|key| logs.retire(key));
-        }
+        self.retire(&self.open_by_key());
         let start = self.journal.next_entry();
         self.write_catalogue(failed.is_none().then_some(start))?;
         failed.map_or(Ok(()), Err)
@@ -113,7 +121,7 @@ impl LogDir {
 
     fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {
         if logs.len() > SYNCED_ONE_BY_ONE {
-            self.sync_together(logs, Log::begin_close)
+            self.sync_together(logs, |log| log.begin_close())
         } else {
             // All of them, whatever becomes of one.
             logs.iter().filter_map(|log| log.close().err()).collect::<Vec<_>>().pop()
@@ -125,7 +133,7 @@ impl LogDir {
     fn sync_together(
         &self,
         logs: &[Arc<Log>],
-        prepare: impl Fn(&Log) -> Result<bool, LogError>,
+        prepare: impl Fn(&Arc<Log>) -> Result<bool, LogError>,
     ) -> Option<LogError> {
         let mut failed = None;
         let mut written: Vec<(&Arc<Log>, MutexGuard<'_, ()>, WrittenOut)> = Vec::new();

@@ -115,9 +115,8 @@ pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, Log
     if !disk.exists(path) {
         return Ok(None);
     }
-    let entries = disk.read_dir(path).map_err(|source| unwritable(path, source))?;
-    if entries.iter().any(|entry| entry.name == META) {
-        let meta = path.join(META);
+    let meta = path.join(META);
+    if disk.exists(&meta) {
         let bytes =
             disk.read(&meta, META_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
         let text = String::from_utf8_lossy(&bytes);
@@ -126,6 +125,7 @@ pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, Log
         }
         return Err(LogDirError::ForeignKafka { path: path.to_owned() });
     }
+    let entries = disk.read_dir(path).map_err(|source| unwritable(path, source))?;
     // What our own first start leaves when it is interrupted, and what file systems put there.
     let harmless = [LOCK, "meta.properties.tmp", "lost+found"];
     let found: Vec<String> = entries
