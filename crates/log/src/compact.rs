@@ -36,7 +36,7 @@ use thiserror::Error;
 
 use self::filter::{Filter, Kept};
 use self::hash::Secret;
-use self::key_map::{KeyMap, MapSize};
+use self::key_map::{KeyMap, LOOKED_UP_TOGETHER, MapSize};
 pub use self::plan::Cleanable;
 pub(crate) use self::swap::SwapFile;
 use self::transactions::{Aborted, Transactions};
@@ -258,6 +258,7 @@ impl Log {
             compression: settings.compression,
             decompressed_bytes_max: settings.decompressed_bytes_max,
             kept: Kept::default(),
+            together: Vec::with_capacity(LOOKED_UP_TOGETHER),
         };
         let mut done =
             Compacted { from: plan.first_dirty, keys: map.len(), ..Compacted::default() };
@@ -303,6 +304,7 @@ impl Log {
         let from = plan.first_dirty;
         let mut map = KeyMap::new(size, secret, from, plan.first_uncleanable);
         let mut transactions = Transactions::from(aborted, from);
+        let mut looked_up = Vec::with_capacity(LOOKED_UP_TOGETHER);
         let cap = self.config.load().decompressed_bytes_max;
         for segment in segments.iter().filter(|segment| segment.extent().next > from) {
             let (path, extent) = (segment.path(), segment.extent());
@@ -344,12 +346,17 @@ impl Log {
                 };
                 let section =
                     Section::of(&batch, cap).map_err(|error| damaged(codec_text(&error)))?;
-                for record in batch.records(&section) {
-                    let record = record.map_err(|error| damaged(error.to_string()))?;
-                    let offset = header.base_offset.plus(i64::from(record.offset_delta));
-                    if let Some(key) = record.key.filter(|_| offset >= from) {
-                        map.put(key, offset);
+                let mut records = batch.records(&section).peekable();
+                while records.peek().is_some() {
+                    looked_up.clear();
+                    for record in records.by_ref().take(LOOKED_UP_TOGETHER) {
+                        let record = record.map_err(|error| damaged(error.to_string()))?;
+                        let offset = header.base_offset.plus(i64::from(record.offset_delta));
+                        let key = record.key.filter(|_| offset >= from);
+                        looked_up.extend(key.map(|key| (map.hashed(key), offset)));
                     }
+                    map.fetch(looked_up.iter().map(|(key, _)| *key));
+                    looked_up.iter().for_each(|(key, offset)| map.put(*key, *offset));
                 }
                 map.entered(header.next_offset());
             }

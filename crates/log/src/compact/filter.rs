@@ -15,7 +15,7 @@ use records::{
     TimestampType, recompress_section,
 };
 
-use super::key_map::KeyMap;
+use super::key_map::{Hashed, KeyMap, LOOKED_UP_TOGETHER};
 use super::transactions::Transactions;
 use crate::config::Compression;
 use crate::section::Section;
@@ -45,6 +45,18 @@ pub(crate) struct Filter<'a> {
     pub compression: Compression,
     pub decompressed_bytes_max: usize,
     pub kept: Kept,
+    /// Records whose keys are looked up together.
+    pub together: Vec<Candidate>,
+}
+
+/// A record that may stay.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    at: Range<usize>,
+    offset: Offset,
+    timestamp: Timestamp,
+    is_tombstone: bool,
+    key: Option<Hashed>,
 }
 
 /// Which records of a section stay.
@@ -63,8 +75,11 @@ impl Kept {
         *self = Kept { parts: std::mem::take(&mut self.parts), ..Kept::default() };
     }
 
-    fn push(&mut self, at: Range<usize>) {
+    fn push(&mut self, record: &Candidate) {
+        let at = record.at.clone();
         self.count += 1;
+        self.has_tombstone |= record.is_tombstone;
+        self.max_timestamp = self.max_timestamp.max(Some(record.timestamp));
         match self.parts.last_mut() {
             Some((part, count)) if part.end == at.start => {
                 part.end = at.end;
@@ -146,25 +161,36 @@ impl Filter<'_> {
         self.kept.clear();
         let mut records = batch.records(section);
         let mut at = 0;
-        while let Some(record) = records.next() {
-            let record = record.map_err(|error| error.to_string())?;
-            let end = section.len() - records.rest().len();
-            let here = at..end;
-            at = end;
-            let offset = header.base_offset.plus(i64::from(record.offset_delta));
-            let stays = is_control
-                || record.key.is_some_and(|key| {
-                    self.map.get(key).is_none_or(|latest| offset >= latest)
-                        && (record.value.is_some() || keep_tombstones)
+        loop {
+            self.together.clear();
+            while self.together.len() < LOOKED_UP_TOGETHER
+                && let Some(record) = records.next()
+            {
+                let record = record.map_err(|error| error.to_string())?;
+                let end = section.len() - records.rest().len();
+                self.together.push(Candidate {
+                    at: at..end,
+                    offset: header.base_offset.plus(i64::from(record.offset_delta)),
+                    timestamp: record.timestamp(header),
+                    is_tombstone: record.value.is_none(),
+                    key: record.key.filter(|_| !is_control).map(|key| self.map.hashed(key)),
                 });
-            if stays {
-                self.kept.push(here);
-                self.kept.has_tombstone |= record.value.is_none();
-                let timestamp = record.timestamp(header);
-                self.kept.max_timestamp = self.kept.max_timestamp.max(Some(timestamp));
+                at = end;
+            }
+            if self.together.is_empty() {
+                return Ok(());
+            }
+            self.map.fetch(self.together.iter().filter_map(|record| record.key));
+            for record in &self.together {
+                let is_latest = |key| self.map.get(key).is_none_or(|last| record.offset >= last);
+                let stays = is_control
+                    || (record.key.is_some_and(is_latest)
+                        && (!record.is_tombstone || keep_tombstones));
+                if stays {
+                    self.kept.push(record);
+                }
             }
         }
-        Ok(())
     }
 
     fn level(&self, codec: Codec) -> Option<i32> {

@@ -15,6 +15,9 @@ use super::hash::{Secret, hash};
 /// Bytes of a slot.
 pub(crate) const SLOT_BYTES: usize = 16;
 
+/// Keys that are looked up together, see [`KeyMap::fetch`]: their slots fit into the innermost cache.
+pub(crate) const LOOKED_UP_TOGETHER: usize = 256;
+
 /// The first three words are of the hash; the fourth is the offset plus one, 0 where it is free.
 type Slot = [u32; 4];
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES);
@@ -25,6 +28,13 @@ pub(crate) struct MapSize {
     pub bytes_max: usize,
     /// The share of slots that may be used.
     pub load_factor: f64,
+}
+
+/// What is compared of a key, and where it belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashed {
+    place: usize,
+    words: [u32; 3],
 }
 
 /// Keys and their last offsets.
@@ -71,20 +81,33 @@ impl KeyMap {
         true
     }
 
-    /// The last record of `key` so far is at `offset`.
-    pub fn put(&mut self, key: &[u8], offset: Offset) {
-        let (place, words) = self.place(key);
-        let Ok(relative) = u32::try_from(offset - self.from) else { return };
-        let Some(at) = self.find(place, words) else { return };
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        self.used += usize::from(slot[3] == 0);
-        *slot = [words[0], words[1], words[2], relative.saturating_add(1)];
+    /// What a key is known by. Good until room is made again.
+    pub fn hashed(&self, key: &[u8]) -> Hashed {
+        let (first, second) = hash(self.secret, key);
+        let words = [low(first), low(first >> 32), low(second)];
+        Hashed { place: place_of(first, self.slots.len()), words }
     }
 
-    /// Where the last record of `key` is, if one was entered.
-    pub fn get(&self, key: &[u8]) -> Option<Offset> {
-        let (place, words) = self.place(key);
-        let [.., relative] = *self.slots.get(self.find(place, words)?)?;
+    /// Has the slots of some keys brought from memory together: one after the other, each would be
+    /// waited for, and that is most of what a map larger than the caches costs.
+    pub fn fetch(&self, keys: impl Iterator<Item = Hashed>) {
+        let slots = keys.filter_map(|key| self.slots.get(key.place));
+        std::hint::black_box(slots.fold(0, |all, slot| all ^ slot[3]));
+    }
+
+    /// The last record of a key so far is at `offset`.
+    pub fn put(&mut self, key: Hashed, offset: Offset) {
+        let Ok(relative) = u32::try_from(offset - self.from) else { return };
+        let Some(at) = self.find(key) else { return };
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        self.used += usize::from(slot[3] == 0);
+        let [first, second, third] = key.words;
+        *slot = [first, second, third, relative.saturating_add(1)];
+    }
+
+    /// Where the last record of a key is, if one was entered.
+    pub fn get(&self, key: Hashed) -> Option<Offset> {
+        let [.., relative] = *self.slots.get(self.find(key)?)?;
         let relative = relative.checked_sub(1)?;
         Some(self.from.plus(i64::from(relative)))
     }
@@ -104,17 +127,8 @@ impl KeyMap {
         self.used
     }
 
-    fn place(&self, key: &[u8]) -> (usize, [u32; 3]) {
-        let (first, second) = hash(self.secret, key);
-        let low = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
-        // The upper bits, spread evenly over the slots.
-        let slots = u128::try_from(self.slots.len()).unwrap_or_default();
-        let place = usize::try_from((u128::from(first) * slots) >> 64).unwrap_or_default();
-        (place, [low(first), low(first >> 32), low(second)])
-    }
-
     /// The slot that holds the key, or the free one where it belongs.
-    fn find(&self, place: usize, words: [u32; 3]) -> Option<usize> {
+    fn find(&self, Hashed { place, words }: Hashed) -> Option<usize> {
         let wanted = |(_, slot): &(usize, &Slot)| {
             slot[3] == 0 || (slot[0] == words[0] && slot[1] == words[1] && slot[2] == words[2])
         };
@@ -122,6 +136,16 @@ impl KeyMap {
         let found = after.iter().enumerate().find(wanted).map(|(at, _)| at + place);
         found.or_else(|| before.iter().enumerate().find(wanted).map(|(at, _)| at))
     }
+}
+
+fn low(bits: u64) -> u32 {
+    u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+/// The upper bits, spread evenly over the slots.
+fn place_of(hash: u64, slots: usize) -> usize {
+    let slots = u128::try_from(slots).unwrap_or_default();
+    usize::try_from((u128::from(hash) * slots) >> 64).unwrap_or_default()
 }
 
 #[expect(
@@ -162,14 +186,14 @@ mod tests {
             let key = format!("key-{}", (n * 7919) % 10_007);
             let offset = Offset(1000 + n);
             assert!(map.make_room(1, offset));
-            map.put(key.as_bytes(), offset);
+            map.put(map.hashed(key.as_bytes()), offset);
             model.insert(key, offset);
         }
         assert_eq!(map.len(), model.len());
         for (key, offset) in &model {
-            assert_eq!(map.get(key.as_bytes()), Some(*offset), "{key}");
+            assert_eq!(map.get(map.hashed(key.as_bytes())), Some(*offset), "{key}");
         }
-        assert_eq!(map.get(b"never written"), None);
+        assert_eq!(map.get(map.hashed(b"never written")), None);
     }
 
     #[test]
@@ -178,14 +202,14 @@ mod tests {
         let mut map = KeyMap::new(size, SECRET, Offset(0), Offset(1_000_000));
         let mut entered = 0_i64;
         while map.make_room(1, Offset(entered)) {
-            map.put(&entered.to_be_bytes(), Offset(entered));
+            map.put(map.hashed(&entered.to_be_bytes()), Offset(entered));
             entered += 1;
         }
         assert_eq!(entered, 90);
         for n in 0..entered {
-            assert_eq!(map.get(&n.to_be_bytes()), Some(Offset(n)));
+            assert_eq!(map.get(map.hashed(&n.to_be_bytes())), Some(Offset(n)));
         }
-        assert_eq!(map.get(b"other"), None);
+        assert_eq!(map.get(map.hashed(b"other")), None);
     }
 
     #[test]
@@ -194,9 +218,9 @@ mod tests {
         let mut map = KeyMap::new(size, SECRET, Offset(0), Offset(1_000_000));
         assert!(map.make_room(5000, Offset(4999)));
         for n in 0..5000_i64 {
-            map.put(&n.to_be_bytes(), Offset(n));
+            map.put(map.hashed(&n.to_be_bytes()), Offset(n));
         }
-        assert_eq!(map.get(&77_i64.to_be_bytes()), Some(Offset(77)));
+        assert_eq!(map.get(map.hashed(&77_i64.to_be_bytes())), Some(Offset(77)));
         assert!(!map.make_room(1, Offset(5000)), "there is room for the first batch only");
 
         let size = MapSize { bytes_max: 1 << 20, load_factor: 0.9 };
