@@ -117,8 +117,8 @@ async fn check(
     quorum.shutdown().await;
 }
 
-#[tokio::test]
-async fn a_stop_inside_any_change_loses_nothing_acknowledged() {
+/// A life in which nothing goes wrong: its disk, and what was known before and after each operation.
+async fn undisturbed() -> (Arc<SimDisk>, Vec<Summary>) {
     let disk = empty_disk();
     let quorum = start(&disk).await.unwrap();
     let mut expected = vec![summary(&quorum.image())];
@@ -127,6 +127,12 @@ async fn a_stop_inside_any_change_loses_nothing_acknowledged() {
         expected.push(summary(&quorum.image()));
     }
     quorum.shutdown().await;
+    (disk, expected)
+}
+
+#[tokio::test]
+async fn a_stop_inside_any_change_loses_nothing_acknowledged() {
+    let (disk, expected) = undisturbed().await;
     let changes = disk.changes();
     let names = env::Disk::read_dir(&*disk, Path::new("/data/metadata")).unwrap();
     let count = |suffix: &str| names.iter().filter(|entry| entry.name.ends_with(suffix)).count();
@@ -200,14 +206,7 @@ async fn the_check_notices_syncs_that_do_nothing() {
 /// has everything acknowledged.
 #[tokio::test]
 async fn a_failed_sync_at_any_time_loses_nothing_acknowledged() {
-    let disk = empty_disk();
-    let quorum = start(&disk).await.unwrap();
-    let mut expected = vec![summary(&quorum.image())];
-    for operation in life() {
-        quorum.submit(operation).await.unwrap();
-        expected.push(summary(&quorum.image()));
-    }
-    quorum.shutdown().await;
+    let (_, expected) = undisturbed().await;
     let mut failed = 0;
     for nth in 1..80 {
         let disk = empty_disk();
@@ -224,14 +223,7 @@ async fn a_failed_sync_at_any_time_loses_nothing_acknowledged() {
 /// So does any change that fails: a write, a sync, a name.
 #[tokio::test]
 async fn a_failure_of_any_change_loses_nothing_acknowledged() {
-    let disk = empty_disk();
-    let quorum = start(&disk).await.unwrap();
-    let mut expected = vec![summary(&quorum.image())];
-    for operation in life() {
-        quorum.submit(operation).await.unwrap();
-        expected.push(summary(&quorum.image()));
-    }
-    quorum.shutdown().await;
+    let (disk, expected) = undisturbed().await;
     let changes = disk.changes();
     let mut delivered = 0;
     for nth in 1..=changes {
