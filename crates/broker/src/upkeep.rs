@@ -10,6 +10,12 @@ use replication::Partition;
 
 use crate::broker::Broker;
 
+/// A compacted log that rests is shown to the cleaner at least so often.
+const SHOWN_EACH_MAX_MS: u64 = 6 * 3_600_000;
+
+/// Takes the partitions of a topic apart: an odd number of no pattern.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Runs the rounds until the broker is gone.
 pub(crate) async fn run(broker: Weak<Broker>) {
     let mut since_retention = Duration::ZERO;
@@ -75,9 +81,9 @@ impl Broker {
                 let id = partition.id();
                 let resting = self.log_dir().resting(id.topic_id.0, id.index);
                 let config = partition.config();
-                // What compaction may do with a log that rests depends on time too: it is shown all.
                 let due = |log: log::Resting| {
-                    log.may_be_deleted(&config, now) || (config.cleanup.compact && log.bytes > 0)
+                    log.may_be_deleted(&config, now)
+                        || (log.bytes > 0 && self.is_shown_to_the_cleaner(partition, now))
                 };
                 if !resting.is_some_and(due) {
                     return Ok(());
@@ -87,5 +93,67 @@ impl Broker {
         };
         log.expire_producers();
         log.apply_retention().map(|_| ())
+    }
+
+    /// What compaction may do with a log that rests depends on time too. It was looked at before it came
+    /// to rest, so it is opened for that now and then only, each partition at its own time.
+    fn is_shown_to_the_cleaner(&self, partition: &Partition, now_ms: i64) -> bool {
+        let config = partition.config();
+        let interval = self.config.load().log_retention_check_interval_ms;
+        let id = partition.id();
+        let (_, spread) = id.topic_id.0.as_u64_pair();
+        let spread = spread.wrapping_add(u64::from(id.index.unsigned_abs()).wrapping_mul(SPREAD));
+        config.cleanup.compact && is_turn(now_ms, interval, shown_each(&config, interval), spread)
+    }
+}
+
+/// How often a log that rests is shown to the cleaner, in milliseconds.
+fn shown_each(config: &log::LogConfig, interval_ms: u64) -> u64 {
+    let lag = Some(config.min_compaction_lag_ms).filter(|lag| *lag > 0);
+    let soonest = config.segment_ms.min(config.max_compaction_lag_ms);
+    soonest.min(lag.unwrap_or(u64::MAX)).min(SHOWN_EACH_MAX_MS).max(interval_ms.max(1))
+}
+
+/// Whether the turn of whoever has this `spread`, one each `period_ms`, came in the last interval.
+fn is_turn(now_ms: i64, interval_ms: u64, period_ms: u64, spread: u64) -> bool {
+    let now = u64::try_from(now_ms).unwrap_or(0) + spread % period_ms;
+    now / period_ms != now.saturating_sub(interval_ms) / period_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60_000;
+
+    fn turns(period_ms: u64, spread: u64) -> usize {
+        let rounds = (0..288).map(|round| 1_767_225_600_000 + round * 5 * 60_000);
+        rounds.filter(|now| is_turn(*now, 5 * MINUTE, period_ms, spread)).count()
+    }
+
+    #[test]
+    fn each_partition_has_its_turn_once_in_a_period() {
+        for spread in [0, 1, 17 * MINUTE, u64::MAX] {
+            assert_eq!(turns(SHOWN_EACH_MAX_MS, spread), 4, "a day, {spread}");
+            assert_eq!(turns(5 * MINUTE, spread), 288, "each round, {spread}");
+        }
+        let at = |spread| {
+            is_turn(1_767_225_600_000, 5 * MINUTE, SHOWN_EACH_MAX_MS, SPREAD.wrapping_mul(spread))
+        };
+        let together = (0..7200).filter(|spread| at(*spread)).count();
+        assert!((50..150).contains(&together), "{together} of 7,200 in one round");
+    }
+
+    #[test]
+    fn short_times_of_a_topic_are_kept() {
+        let config = |segment_ms, min_compaction_lag_ms| log::LogConfig {
+            segment_ms,
+            min_compaction_lag_ms,
+            ..log::LogConfig::default()
+        };
+        assert_eq!(shown_each(&log::LogConfig::default(), 5 * MINUTE), SHOWN_EACH_MAX_MS);
+        assert_eq!(shown_each(&config(60 * MINUTE, 0), 5 * MINUTE), 60 * MINUTE);
+        assert_eq!(shown_each(&config(60 * MINUTE, 10 * MINUTE), 5 * MINUTE), 10 * MINUTE);
+        assert_eq!(shown_each(&config(1, 0), 5 * MINUTE), 5 * MINUTE);
     }
 }
