@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use env::Random;
 
 use crate::limits::PRODUCER_ID_BLOCK_MAX;
+use crate::placement::Folders;
 use crate::{Image, MetadataRecord, NodeId, Operation, Outcome, ProducerIdBlock, Refusal};
 
 /// The image as the items so far have made it, and their records.
@@ -71,8 +72,9 @@ pub fn decide(
             draft.write(bootstrap(image, cluster_id, features));
             Outcome::Bootstrapped
         }
-        Operation::CreateTopics { topics, .. } => {
-            Outcome::TopicsCreated(topics::create(&mut draft, topics, random))
+        Operation::CreateTopics { topics, folders, .. } => {
+            let mut folders = Folders::new(image, folders.as_ref());
+            Outcome::TopicsCreated(topics::create(&mut draft, topics, &mut folders, random))
         }
         Operation::AdoptTopics { node, topics, next_producer_id } => {
             Outcome::TopicsAdopted(adopt::adopt(&mut draft, *node, topics, *next_producer_id))
@@ -80,8 +82,9 @@ pub fn decide(
         Operation::DeleteTopics { ids } => {
             Outcome::TopicsDeleted(draft.each(ids, |image, id| topics::delete(image, *id)))
         }
-        Operation::CreatePartitions { topics, .. } => {
-            Outcome::PartitionsCreated(topics::grow(&mut draft, topics, random))
+        Operation::CreatePartitions { topics, folders, .. } => {
+            let mut folders = Folders::new(image, folders.as_ref());
+            Outcome::PartitionsCreated(topics::grow(&mut draft, topics, &mut folders, random))
         }
         Operation::AlterConfigs { alterations, .. } => {
             Outcome::ConfigsAltered(draft.each(alterations, configs::alter))
@@ -95,6 +98,13 @@ pub fn decide(
                 fenced: *fenced,
             };
             Outcome::BrokerRegistered(draft.one(brokers::register(image, &registration)))
+        }
+        Operation::SetDirectories { node, directories } => {
+            if image.directories(*node) != directories {
+                let directories = directories.clone();
+                draft.write(vec![MetadataRecord::Directories { node: *node, directories }]);
+            }
+            Outcome::DirectoriesSet
         }
         Operation::FenceBroker { node, epoch } => {
             Outcome::BrokerFenced(draft.one(brokers::fence(image, *node, *epoch)))

@@ -62,6 +62,15 @@ pub struct BrokerImage {
     pub fenced: bool,
 }
 
+/// A log directory of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// Its id, wherever it is mounted.
+    pub id: Uuid,
+    /// Where it was when the node last had it.
+    pub path: String,
+}
+
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicImage {
@@ -73,6 +82,8 @@ pub struct TopicImage {
     pub internal: bool,
     /// Its partitions; the place is the number.
     pub partitions: Vec<PartitionImage>,
+    /// Which copies are not in the home directory of their node, by partition.
+    pub directories: BTreeMap<(i32, NodeId), Uuid>,
 }
 
 impl TopicImage {
@@ -80,6 +91,12 @@ impl TopicImage {
     #[must_use]
     pub fn partition(&self, number: i32) -> Option<&PartitionImage> {
         self.partitions.get(usize::try_from(number).ok()?)
+    }
+
+    /// In which directory a node keeps its copy of a partition; `None` is its home.
+    #[must_use]
+    pub fn directory(&self, number: i32, node: NodeId) -> Option<Uuid> {
+        self.directories.get(&(number, node)).copied()
     }
 }
 
@@ -120,6 +137,7 @@ pub struct Image {
     pub(crate) topics: SharedMap<TopicId, Arc<TopicImage>>,
     pub(crate) names: SharedMap<Arc<str>, TopicId>,
     pub(crate) brokers: Arc<BTreeMap<NodeId, BrokerImage>>,
+    pub(crate) directories: Arc<BTreeMap<NodeId, Vec<Directory>>>,
     pub(crate) configs: SharedMap<ConfigResource, Arc<BTreeMap<String, String>>>,
     pub(crate) features: Arc<BTreeMap<String, i16>>,
     pub(crate) next_producer_id: i64,
@@ -171,6 +189,13 @@ impl Image {
     /// All registered brokers, fenced or not, sorted by id.
     pub fn brokers(&self) -> impl Iterator<Item = &BrokerImage> {
         self.brokers.values()
+    }
+
+    /// The log directories a node has, or had and may still hold partitions in. The first is its home:
+    /// a copy of which nothing else is said is there. Empty before the node said so.
+    #[must_use]
+    pub fn directories(&self, node: NodeId) -> &[Directory] {
+        self.directories.get(&node).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether a broker is registered and not fenced.
@@ -250,6 +275,10 @@ impl Image {
                 fenced: broker.fenced,
             });
         }
+        for (node, directories) in self.directories.iter() {
+            let directories = directories.clone();
+            records.push(MetadataRecord::Directories { node: *node, directories });
+        }
         if self.next_producer_id > 0 {
             records.push(MetadataRecord::ProducerIds { next: self.next_producer_id });
         }
@@ -261,6 +290,15 @@ impl Image {
             });
             for (number, partition) in (0..).zip(&topic.partitions) {
                 records.push(MetadataRecord::partition(topic.id, number, partition));
+            }
+            for (&(partition, node), &directory) in &topic.directories {
+                let topic = topic.id;
+                records.push(MetadataRecord::PartitionDirectory {
+                    topic,
+                    partition,
+                    node,
+                    directory,
+                });
             }
         }
         for (resource, overrides) in self.configs.iter() {

@@ -36,10 +36,10 @@ pub use decide::decide;
 pub use delta::{Delta, PartitionRef};
 pub use ids::{IdError, NodeId, TopicId};
 pub use image::{
-    BrokerImage, ConfigResource, Endpoint, Image, PartitionImage, Security, TopicImage,
+    BrokerImage, ConfigResource, Directory, Endpoint, Image, PartitionImage, Security, TopicImage,
 };
 pub use operation::{
-    AdoptedTopic, ConfigAlteration, ConfigChange, ConfigEdit, CreatedTopic, IsrChange,
+    AdoptedTopic, ConfigAlteration, ConfigChange, ConfigEdit, CreatedTopic, FolderLoads, IsrChange,
     NewPartitions, NewTopic, Operation, Outcome, Placement, ProducerIdBlock,
 };
 pub use quorum::{Change, Observer, Quorum, QuorumConfig, QuorumError, Watch};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use records::LeaderEpoch;
 use uuid::Uuid;
 
-use crate::{ConfigResource, Endpoint, NodeId, PartitionImage, Refusal, TopicId};
+use crate::{ConfigResource, Directory, Endpoint, NodeId, PartitionImage, Refusal, TopicId};
 
 /// A request to the controller. Items of a list are decided one after the other; each is done or
 /// refused by itself.
@@ -25,6 +25,8 @@ pub enum Operation {
     CreateTopics {
         /// Which.
         topics: Vec<NewTopic>,
+        /// Where copies on the asking node go; `None` is its home directory.
+        folders: Option<FolderLoads>,
         /// Decide, and write nothing.
         validate_only: bool,
     },
@@ -46,6 +48,8 @@ pub enum Operation {
     CreatePartitions {
         /// Which.
         topics: Vec<NewPartitions>,
+        /// Where copies on the asking node go; `None` is its home directory.
+        folders: Option<FolderLoads>,
         /// Decide, and write nothing.
         validate_only: bool,
     },
@@ -69,6 +73,13 @@ pub enum Operation {
         /// Whether it stays fenced until [`Operation::UnfenceBroker`]. A cluster of one registers
         /// unfenced and keeps its leaderships; fenced, it loses them.
         fenced: bool,
+    },
+    /// A node says which log directories it has, its home first.
+    SetDirectories {
+        /// The node.
+        node: NodeId,
+        /// All of them, and those that are missing and may hold partitions.
+        directories: Vec<Directory>,
     },
     /// Take leadership from a broker.
     FenceBroker {
@@ -112,6 +123,15 @@ pub enum Operation {
         /// What it reports.
         changes: Vec<IsrChange>,
     },
+}
+
+/// The log directories of a node that take new partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderLoads {
+    /// The node.
+    pub node: NodeId,
+    /// Each directory with how many partitions it has; a new one goes where there are fewest.
+    pub loads: Vec<(Uuid, u64)>,
 }
 
 /// A topic to create.
@@ -241,6 +261,8 @@ pub enum Outcome {
     ConfigsAltered(Vec<Result<BTreeMap<String, String>, Refusal>>),
     /// To `RegisterBroker`: the broker's epoch.
     BrokerRegistered(Result<i64, Refusal>),
+    /// To `SetDirectories`.
+    DirectoriesSet,
     /// To `FenceBroker` and `UnfenceBroker`.
     BrokerFenced(Result<(), Refusal>),
     /// To `UnregisterBroker`.
@@ -288,6 +310,7 @@ impl Operation {
             | Operation::AdoptTopics { .. }
             | Operation::DeleteTopics { .. }
             | Operation::RegisterBroker { .. }
+            | Operation::SetDirectories { .. }
             | Operation::FenceBroker { .. }
             | Operation::UnfenceBroker { .. }
             | Operation::UnregisterBroker { .. }

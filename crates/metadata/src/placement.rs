@@ -2,13 +2,16 @@
 //!
 //! Leaders go round the brokers that are alive, starting anywhere; followers go on from the leader,
 //! with a distance that grows every full round so that the same brokers do not always share. Racks
-//! take turns: a rack gets a second replica of a partition only when every rack has one.
+//! take turns: a rack gets a second replica of a partition only when every rack has one. On its node a
+//! replica goes into the log directory that has the fewest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use env::Random;
 
-use crate::{Image, NodeId, Refusal};
+use uuid::Uuid;
+
+use crate::{FolderLoads, Image, NodeId, Refusal};
 
 /// Replica lists for `count` partitions, the leader first.
 pub(crate) fn spread(
@@ -98,6 +101,31 @@ fn ring(image: &Image) -> Vec<Seat<'_>> {
             })
         })
         .collect()
+}
+
+/// The log directories of the node that asks, as the partitions placed so far fill them.
+pub(crate) struct Folders {
+    node: NodeId,
+    home: Option<Uuid>,
+    loads: Vec<(Uuid, u64)>,
+}
+
+impl Folders {
+    pub(crate) fn new(image: &Image, asked: Option<&FolderLoads>) -> Folders {
+        let node = asked.map(|asked| asked.node).unwrap_or_default();
+        let home = image.directories(node).first().map(|home| home.id);
+        Folders { node, home, loads: asked.map(|asked| asked.loads.clone()).unwrap_or_default() }
+    }
+
+    /// Where a new partition with these replicas goes, if not into the home of the node.
+    pub(crate) fn place(&mut self, replicas: &[NodeId]) -> Option<(NodeId, Uuid)> {
+        if !replicas.contains(&self.node) {
+            return None;
+        }
+        let (id, load) = self.loads.iter_mut().min_by_key(|(_, load)| *load)?;
+        *load += 1;
+        (Some(*id) != self.home).then_some((self.node, *id))
+    }
 }
 
 fn below(random: &dyn Random, bound: usize) -> usize {

@@ -10,7 +10,7 @@ use records::LeaderEpoch;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ConfigResource, Endpoint, NodeId, PartitionImage, TopicId};
+use crate::{ConfigResource, Directory, Endpoint, NodeId, PartitionImage, TopicId};
 
 /// The version that is written.
 const FORMAT_VERSION: u8 = 1;
@@ -130,6 +130,24 @@ pub enum MetadataRecord {
         name: String,
         /// Its level.
         level: i16,
+    },
+    /// A node has these log directories, the first of which is its home.
+    Directories {
+        /// The node.
+        node: NodeId,
+        /// All that it has or had and that may hold partitions.
+        directories: Vec<Directory>,
+    },
+    /// A node keeps its copy of a partition in another of its directories than its home.
+    PartitionDirectory {
+        /// The topic.
+        topic: TopicId,
+        /// The partition.
+        partition: i32,
+        /// Who keeps the copy.
+        node: NodeId,
+        /// Where.
+        directory: Uuid,
     },
 }
 

@@ -106,6 +106,17 @@ impl Image {
                     isr: isr.clone(),
                 };
             }
+            MetadataRecord::PartitionDirectory { topic, partition, node, directory } => {
+                touched.topics.insert(*topic);
+                let image = self.topic_mut(*topic)?;
+                if image.partition(*partition).is_none() {
+                    return Err(format!("directory of unknown partition {topic}-{partition}"));
+                }
+                image.directories.insert((*partition, *node), *directory);
+            }
+            MetadataRecord::Directories { node, directories } => {
+                Arc::make_mut(&mut self.directories).insert(*node, directories.clone());
+            }
             MetadataRecord::RemoveTopic { id } => {
                 touched.topics.insert(*id);
                 let topic =
@@ -182,7 +193,13 @@ impl Image {
 
     fn add_topic(&mut self, id: TopicId, name: &str, internal: bool) -> Result<(), String> {
         let name: Arc<str> = name.into();
-        let topic = TopicImage { id, name: name.clone(), internal, partitions: Vec::new() };
+        let topic = TopicImage {
+            id,
+            name: name.clone(),
+            internal,
+            partitions: Vec::new(),
+            directories: BTreeMap::new(),
+        };
         if self.names.insert(name.clone(), id).is_some() {
             return Err(format!("topic {name} although there is one"));
         }

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    ConfigAlteration, ConfigChange, ConfigEdit, ConfigResource, CreatedTopic, IsrChange,
-    NewPartitions, NewTopic, PartitionImage, Placement, TopicId, TopicImage, check_topic_name,
+    ConfigAlteration, ConfigChange, ConfigEdit, ConfigResource, CreatedTopic, Directory,
+    FolderLoads, IsrChange, NewPartitions, NewTopic, PartitionImage, Placement, TopicId,
+    TopicImage, check_topic_name,
 };
 
 /// A cluster that lives by deciding and replaying.
@@ -45,7 +46,8 @@ impl Cluster {
     }
 
     fn create(&mut self, topic: NewTopic) -> Result<CreatedTopic, Refusal> {
-        let operation = Operation::CreateTopics { topics: vec![topic], validate_only: false };
+        let operation =
+            Operation::CreateTopics { topics: vec![topic], folders: None, validate_only: false };
         match self.run(&operation) {
             Outcome::TopicsCreated(mut results) => results.remove(0),
             other => panic!("{other:?}"),
@@ -53,7 +55,11 @@ impl Cluster {
     }
 
     fn grow(&mut self, topic: NewPartitions) -> Result<(), Refusal> {
-        let operation = Operation::CreatePartitions { topics: vec![topic], validate_only: false };
+        let operation = Operation::CreatePartitions {
+            topics: vec![topic],
+            folders: None,
+            validate_only: false,
+        };
         match self.run(&operation) {
             Outcome::PartitionsCreated(mut results) => results.remove(0),
             other => panic!("{other:?}"),
@@ -165,7 +171,11 @@ fn counts_are_checked() {
 #[test]
 fn one_operation_has_one_budget_of_partitions() {
     let topics = vec![spread("a", 9_999, 1), spread("b", 2, 1), spread("c", 1, 1)];
-    let outcome = Cluster::new(1).run(&Operation::CreateTopics { topics, validate_only: false });
+    let outcome = Cluster::new(1).run(&Operation::CreateTopics {
+        topics,
+        folders: None,
+        validate_only: false,
+    });
     let Outcome::TopicsCreated(results) = outcome else { panic!("{outcome:?}") };
     assert!(results[0].is_ok() && results[2].is_ok());
     assert!(matches!(results[1], Err(Refusal::PolicyViolation { .. })));
@@ -202,7 +212,8 @@ fn assignments_are_checked() {
 fn items_are_decided_one_by_one() {
     let mut cluster = Cluster::new(1);
     let topics = ["a", "d", "b.c", "d", "b_c", "e"].map(|name| spread(name, 1, 1)).to_vec();
-    let outcome = cluster.run(&Operation::CreateTopics { topics, validate_only: false });
+    let outcome =
+        cluster.run(&Operation::CreateTopics { topics, folders: None, validate_only: false });
     let Outcome::TopicsCreated(results) = outcome else { panic!("{outcome:?}") };
     let good: Vec<bool> = results.iter().map(Result::is_ok).collect();
     assert_eq!(good, [true, false, true, false, false, true]);
@@ -215,8 +226,11 @@ fn items_are_decided_one_by_one() {
 #[test]
 fn a_validation_answers_and_writes_nothing() {
     let cluster = Cluster::new(1);
-    let operation =
-        Operation::CreateTopics { topics: vec![spread("t", 2, 1)], validate_only: true };
+    let operation = Operation::CreateTopics {
+        topics: vec![spread("t", 2, 1)],
+        folders: None,
+        validate_only: true,
+    };
     let (records, outcome) = decide(&cluster.image, &operation, &cluster.random);
     assert_eq!(records, []);
     assert!(matches!(&outcome, Outcome::TopicsCreated(results) if results[0].is_ok()));
@@ -489,4 +503,51 @@ fn features_have_levels() {
     let Outcome::FeaturesUpdated(results) = outcome else { panic!("{outcome:?}") };
     assert!(results["a"].is_ok() && results["b"].is_ok() && results["c"].is_err());
     assert_eq!(*cluster.image.features(), levels(&[("a", 3)]));
+}
+
+/// New partitions go where there are fewest; only what is not in the home directory is written down.
+#[test]
+fn new_partitions_are_spread_over_directories() {
+    let mut cluster = Cluster::new(2);
+    let node = NodeId(1);
+    let ids: Vec<Uuid> = (10..13).map(Uuid::from_u128).collect();
+    let directories: Vec<Directory> =
+        ids.iter().map(|id| Directory { id: *id, path: format!("/{id}") }).collect();
+    cluster.run(&Operation::SetDirectories { node, directories: directories.clone() });
+    assert_eq!(cluster.image.directories(node), directories);
+    let folders = |loads: &[u64]| {
+        let loads = ids.iter().copied().zip(loads.iter().copied()).collect();
+        Some(FolderLoads { node, loads })
+    };
+    let places = |cluster: &Cluster| -> Vec<Option<Uuid>> {
+        let topic = cluster.topic("t");
+        (0..).zip(&topic.partitions).map(|(n, _)| topic.directory(n, node)).collect()
+    };
+    let lists: Vec<(i32, &[i32])> = (0..4).map(|number| (number, &[1][..])).collect();
+    let topics = vec![manual("t", &lists)];
+    cluster.run(&Operation::CreateTopics {
+        topics,
+        folders: folders(&[1, 0, 2]),
+        validate_only: false,
+    });
+    assert_eq!(places(&cluster), [Some(ids[1]), None, Some(ids[1]), None]);
+    // A partition that only the other node has is none of this one's business.
+    let topics = vec![NewPartitions {
+        name: "t".to_owned(),
+        total: 6,
+        assignments: Some(vec![vec![NodeId(2)], vec![node]]),
+    }];
+    cluster.run(&Operation::CreatePartitions {
+        topics,
+        folders: folders(&[9, 9, 1]),
+        validate_only: false,
+    });
+    assert_eq!(places(&cluster)[4..], [None, Some(ids[2])]);
+    // A change of leadership leaves a copy where it is, a topic takes its places along.
+    cluster.register(1, 77, false).unwrap();
+    assert_eq!(places(&cluster)[5], Some(ids[2]));
+    let id = cluster.topic("t").id;
+    cluster.run(&Operation::DeleteTopics { ids: vec![id] });
+    cluster.create(spread("t", 1, 1)).unwrap();
+    assert_eq!(places(&cluster), [None]);
 }

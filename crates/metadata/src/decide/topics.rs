@@ -9,7 +9,7 @@ use super::Draft;
 use crate::limits::{
     CONFIG_VALUE_BYTES_MAX, PARTITIONS_PER_OPERATION_MAX, REPLICAS_PER_PARTITION_MAX,
 };
-use crate::placement::spread;
+use crate::placement::{Folders, spread};
 use crate::topic_name::{check_topic_name, colliding};
 use crate::{
     ConfigResource, CreatedTopic, Image, MetadataRecord, NewPartitions, NewTopic, NodeId,
@@ -21,6 +21,7 @@ type Decision<T> = Result<(Vec<MetadataRecord>, T), Refusal>;
 pub(super) fn create(
     draft: &mut Draft,
     topics: &[NewTopic],
+    folders: &mut Folders,
     random: &dyn Random,
 ) -> Vec<Result<CreatedTopic, Refusal>> {
     let doubled = doubled(topics.iter().map(|topic| topic.name.as_str()));
@@ -67,9 +68,7 @@ pub(super) fn create(
             name: topic.name.clone(),
             internal: topic.internal,
         });
-        for (number, list) in (0..).zip(replicas) {
-            records.push(MetadataRecord::partition(id, number, &fresh(image, list)));
-        }
+        add_partitions(&mut records, image, (id, 0), replicas, folders);
         for (key, value) in &topic.configs {
             records.push(MetadataRecord::SetConfig {
                 resource: ConfigResource::Topic(topic.name.clone()),
@@ -89,6 +88,7 @@ pub(super) fn delete(image: &Image, id: TopicId) -> Decision<String> {
 pub(super) fn grow(
     draft: &mut Draft,
     topics: &[NewPartitions],
+    folders: &mut Folders,
     random: &dyn Random,
 ) -> Vec<Result<(), Refusal>> {
     let doubled = doubled(topics.iter().map(|topic| topic.name.as_str()));
@@ -132,12 +132,30 @@ pub(super) fn grow(
             }
         };
         let first = i32::try_from(now).unwrap_or(i32::MAX);
-        let records = (first..)
-            .zip(replicas)
-            .map(|(number, list)| MetadataRecord::partition(topic.id, number, &fresh(image, list)))
-            .collect();
+        let mut records = Vec::with_capacity(replicas.len());
+        add_partitions(&mut records, image, (topic.id, first), replicas, folders);
         Ok((records, ()))
     })
+}
+
+/// The partitions from a number on, each with its place.
+fn add_partitions(
+    records: &mut Vec<MetadataRecord>,
+    image: &Image,
+    (topic, first): (TopicId, i32),
+    replicas: Vec<Vec<NodeId>>,
+    folders: &mut Folders,
+) {
+    for (partition, list) in (first..).zip(replicas) {
+        let place = folders.place(&list);
+        records.push(MetadataRecord::partition(topic, partition, &fresh(image, list)));
+        records.extend(place.map(|(node, directory)| MetadataRecord::PartitionDirectory {
+            topic,
+            partition,
+            node,
+            directory,
+        }));
+    }
 }
 
 /// A partition that nobody has led yet.

@@ -5,8 +5,8 @@ use env::sim::SimRandom;
 
 use super::*;
 use crate::{
-    ConfigAlteration, ConfigChange, ConfigEdit, Delta, IsrChange, NewPartitions, NewTopic,
-    Operation, Placement, decide,
+    ConfigAlteration, ConfigChange, ConfigEdit, Delta, FolderLoads, IsrChange, NewPartitions,
+    NewTopic, Operation, Placement, decide,
 };
 
 /// A plausible life of a small cluster, as the entries of its log.
@@ -32,7 +32,7 @@ fn any_operation(image: &Image, random: &dyn Random, step: u64) -> Operation {
     let name = format!("t{}", below(8));
     let id = image.topic(&name).map_or_else(TopicId::default, |topic| topic.id);
     let epoch = image.broker(node).map_or(0, |broker| broker.epoch);
-    match below(12) {
+    match below(13) {
         0 => Operation::Bootstrap {
             cluster_id: "c".to_owned(),
             features: BTreeMap::from([("f".to_owned(), 1)]),
@@ -53,6 +53,7 @@ fn any_operation(image: &Image, random: &dyn Random, step: u64) -> Operation {
                 total: i32::try_from(below(9)).unwrap(),
                 assignments: None,
             }],
+            folders: folders(image, node),
             validate_only: false,
         },
         7 => Operation::AlterConfigs {
@@ -71,6 +72,12 @@ fn any_operation(image: &Image, random: &dyn Random, step: u64) -> Operation {
                 )]),
             }],
             validate_only: false,
+        },
+        10 => Operation::SetDirectories {
+            node,
+            directories: (0..=below(3))
+                .map(|id| Directory { id: Uuid::from_u128(id.into()), path: format!("/{id}") })
+                .collect(),
         },
         8 => Operation::AllocateProducerIds { node, count: 100 },
         9 => {
@@ -99,9 +106,16 @@ fn any_operation(image: &Image, random: &dyn Random, step: u64) -> Operation {
                 configs: BTreeMap::from([("k0".to_owned(), "0".to_owned())]),
                 internal: below(2) == 0,
             }],
+            folders: folders(image, node),
             validate_only: false,
         },
     }
+}
+
+/// All directories of a node, the last of them with the fewest partitions.
+fn folders(image: &Image, node: NodeId) -> Option<FolderLoads> {
+    let loads = image.directories(node).iter().rev().map(|directory| (directory.id, 0));
+    Some(FolderLoads { node, loads: loads.collect() })
 }
 
 /// The invariants of the file's head.

@@ -86,6 +86,7 @@ fn create(name: &str, partitions: i32) -> Operation {
             configs: BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]),
             internal: false,
         }],
+        folders: None,
         validate_only: false,
     }
 }
@@ -550,7 +551,9 @@ async fn many_topics_start_quickly() {
                 internal: false,
             })
             .collect();
-        let done = quorum.submit(Operation::CreateTopics { topics, validate_only: false }).await;
+        let done = quorum
+            .submit(Operation::CreateTopics { topics, folders: None, validate_only: false })
+            .await;
         assert!(
             matches!(done, Ok(Outcome::TopicsCreated(results)) if results.iter().all(Result::is_ok))
         );
@@ -583,7 +586,7 @@ async fn an_operation_larger_than_an_entry_is_refused_alone() {
             internal: false,
         })
         .collect();
-    let large = Operation::CreateTopics { topics, validate_only: false };
+    let large = Operation::CreateTopics { topics, folders: None, validate_only: false };
     let (large, small) = tokio::join!(quorum.submit(large), quorum.submit(create("s", 1)));
     assert!(matches!(large, Err(QuorumError::TooLarge { .. })), "{large:?}");
     assert!(small.is_ok(), "{small:?}");

@@ -96,6 +96,22 @@ fn samples() -> Vec<(MetadataRecord, &'static str)> {
         (MetadataRecord::UnfenceBroker { node: NodeId(-1) }, "010a01"),
         (MetadataRecord::ProducerIds { next: 1_000 }, "010bd00f"),
         (MetadataRecord::Feature { name: text("f"), level: 1 }, "010c016602"),
+        (
+            MetadataRecord::Directories {
+                node: NodeId(1),
+                directories: vec![Directory { id: Uuid::from_u128(7), path: text("/a") }],
+            },
+            "010d0201 1000000000000000000000000000000007 022f61",
+        ),
+        (
+            MetadataRecord::PartitionDirectory {
+                topic,
+                partition: 3,
+                node: NodeId(1),
+                directory: Uuid::from_u128(7),
+            },
+            "010e 100102030405060708090a0b0c0d0e0f10 0602 1000000000000000000000000000000007",
+        ),
     ]
 }
 
@@ -115,7 +131,7 @@ fn bytes_are_pinned_and_read_back() {
         assert_eq!(MetadataRecord::decode(&bytes), Ok(record));
         kinds.insert(bytes[1]);
     }
-    assert_eq!(kinds.len(), 13, "every kind of record needs a sample");
+    assert_eq!(kinds.len(), 15, "every kind of record needs a sample");
 }
 
 #[test]
