@@ -20,7 +20,16 @@ impl Broker {
         for topic in image.topics() {
             self.open_topic(image, topic);
         }
-        self.log_dir().forget_missing(|id| self.topics.topic(TopicRef::Id(TopicId(id))).is_some());
+        for dir in self.folders.dirs() {
+            let is_known = |id| self.topics.topic(TopicRef::Id(TopicId(id))).is_some();
+            let left = dir.forget_missing(is_known);
+            if let Some(first) = left.first() {
+                tracing::warn!(
+                    folders = left.len(), such_as = %first.display(),
+                    "these folders of partitions belong to no topic; look into them, and delete them"
+                );
+            }
+        }
         self.applied.send_replace(image.version());
     }
 
@@ -90,7 +99,9 @@ impl Broker {
         let this_broker = of(ConfigResource::Broker(self.node));
         match self.config_at_start.with_dynamic(&every_broker, &this_broker) {
             Ok(config) => {
-                self.log_dir().set_reserve(config.log_dir_reserve_bytes);
+                for dir in self.folders.dirs() {
+                    dir.set_reserve(config.log_dir_reserve_bytes);
+                }
                 self.config.store(Arc::new(config));
             }
             Err(errors) => {
@@ -133,11 +144,17 @@ impl Broker {
         }
         let partitions = topic.partitions();
         partitions.iter().for_each(|partition| partition.retire());
-        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.id().index).collect();
-        if let Err(error) = self.log_dir().delete_all(&topic.name, topic.id.0, &numbers) {
-            tracing::error!(
-                topic = %topic.name, %error, "the files of a deleted topic are still there"
-            );
+        for storage in self.folders.online() {
+            let there = partitions.iter().filter(|it| Arc::ptr_eq(it.storage(), storage));
+            let numbers: Vec<i32> = there.map(|partition| partition.id().index).collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            if let Err(error) = storage.dir.delete_all(&topic.name, topic.id.0, &numbers) {
+                tracing::error!(
+                    topic = %topic.name, %error, "the files of a deleted topic are still there"
+                );
+            }
         }
         self.cleaners.forget(&topic.name);
     }
@@ -179,7 +196,8 @@ impl Broker {
             return None;
         }
         let id = PartitionId { topic_id: topic.id, topic: topic.name.clone(), index };
-        Some(Partition::lead(id, self.storage.clone(), config.clone(), image))
+        let storage = self.folders.of(topic, index)?.clone();
+        Some(Partition::lead(id, storage, config.clone(), image))
     }
 
     /// Opens what was in use when a process ended out of order: nobody has to wait for its recovery
@@ -187,7 +205,7 @@ impl Broker {
     pub(crate) fn recover(&self) {
         for topic in self.topics.topics() {
             for partition in topic.partitions() {
-                if self.log_dir().is_unrecovered(topic.id.0, partition.id().index) {
+                if partition.storage().dir.is_unrecovered(topic.id.0, partition.id().index) {
                     // A failure was said where it happened.
                     let _ = partition.log();
                 }

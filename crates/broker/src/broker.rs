@@ -1,20 +1,20 @@
 //! One node: what it owns, in which order it starts, and in which order it stops.
 //!
-//! Start: the data folder is locked, the journal is written into the segments, the metadata quorum
-//! replays its log, the broker registers, and from then on the metadata drives ([`crate::apply`]). Nothing
+//! Start: the folder with the metadata is locked, the metadata quorum replays its log, the data folders are
+//! opened and their journals written into the segments, the broker registers, and from then on the metadata drives ([`crate::apply`]). Nothing
 //! is served before all of that. Partitions are opened when they are needed; those that a killed process
 //! left in use are opened, and recovered, beside the first requests. Stop is the reverse.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use coordinators::GroupConfig;
 use env::Env;
-use log::{LogDir, LogDirError, Syncer};
+use log::{LogDir, LogDirError};
 use metadata::{Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError};
 use records::ProducerId;
-use replication::Storage;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -23,16 +23,13 @@ use crate::budget::Budget;
 use crate::cleaner::Cleaners;
 use crate::config::BrokerConfig;
 use crate::error::{PartitionError, QuorumUnavailable};
+use crate::folders::{Claimed, Folders, OfflineFolder};
 use crate::groups::Groups;
 use crate::producer_ids::ProducerIds;
 use crate::topic_table::{Topic, TopicRef, TopicTable};
 
 /// The folder of the metadata log within the data folder.
 pub const METADATA_FOLDER: &str = "__cluster_metadata";
-
-/// Threads that sync segments, for what is too large for the journal. Syncs of different logs overlap
-/// on a disk with a queue.
-const SYNC_THREADS: usize = 2;
 
 /// How long an operation waits until this node has reacted to its own change of the metadata.
 const APPLY_WAIT: Duration = Duration::from_secs(30);
@@ -43,7 +40,7 @@ pub struct Broker {
     pub(crate) env: Env,
     pub(crate) node: NodeId,
     pub(crate) quorum: Quorum,
-    pub(crate) storage: Arc<Storage>,
+    pub(crate) folders: Folders,
     pub(crate) topics: TopicTable,
     pub(crate) groups: Arc<Groups>,
     pub(crate) cleaners: Cleaners,
@@ -66,6 +63,30 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     LogDir(#[from] LogDirError),
+    /// Two folders of `log.dirs` are the same, or one is a copy of the other.
+    #[error("{first} and {second} are the same log directory, or one is a copy of the other")]
+    SameFolder {
+        /// The one that is named first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// The folder for the metadata has none, and another one is in use already.
+    #[error("{metadata} has no cluster metadata, and {other} belongs to a cluster")]
+    MetadataMissing {
+        /// Where the metadata should be.
+        metadata: PathBuf,
+        /// A folder that is in use.
+        other: PathBuf,
+    },
+    /// None of the folders of `log.dirs` is there.
+    #[error("none of the folders of log.dirs can be used: {}", offline.iter()
+        .map(|folder| format!("{}: {}", folder.path.display(), folder.reason))
+        .collect::<Vec<_>>().join("; "))]
+    NoFolder {
+        /// What is wrong with each.
+        offline: Vec<OfflineFolder>,
+    },
     /// The metadata cannot be used.
     #[error("the cluster metadata cannot be opened: {0}")]
     Quorum(#[from] QuorumError),
@@ -82,20 +103,29 @@ impl Broker {
         endpoints: Vec<Endpoint>,
     ) -> Result<Arc<Broker>, StartError> {
         let node = NodeId(config.node_id);
-        let log_dir = Arc::new(LogDir::open(&env, &config.log_dir, config.node_id)?);
-        let metadata_folder = config.log_dir.join(METADATA_FOLDER);
+        let claimed = Claimed::take(&env, &config)?;
+        let metadata_folder = config.metadata_log_dir.join(METADATA_FOLDER);
         let quorum =
             Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
         let changes = quorum.watch();
-        register(&env, &quorum, &log_dir, &config, endpoints).await?;
-        let cleaners = Cleaners::new(&env, &log_dir);
+        let cluster_id = claimed.cluster_id().to_owned();
+        let folders = match claimed.open(&env, &quorum.image(), node) {
+            Ok((folders, directories)) => {
+                register(&env, &quorum, cluster_id, &config, endpoints).await?;
+                if quorum.image().directories(node) != directories {
+                    quorum.submit(Operation::SetDirectories { node, directories }).await?;
+                }
+                folders
+            }
+            Err(error) => {
+                quorum.shutdown().await;
+                return Err(error);
+            }
+        };
+        let cleaners = Cleaners::new(&env, folders.dirs());
         let broker = Arc::new(Broker {
             node,
-            storage: Arc::new(Storage {
-                node,
-                syncer: Arc::new(Syncer::start(log_dir.clone(), SYNC_THREADS)),
-                dir: log_dir,
-            }),
+            folders,
             topics: TopicTable::default(),
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
@@ -147,10 +177,16 @@ impl Broker {
     }
 
     fn close_logs(&self) {
-        self.storage.syncer.stop();
-        if let Err(error) = self.storage.dir.close() {
-            tracing::error!(%error, "the data folder was not left in order; the next start checks it");
+        for storage in self.folders.online() {
+            storage.syncer.stop();
+            if let Err(error) = storage.dir.close() {
+                tracing::error!(
+                    folder = %storage.dir.path().display(), %error,
+                    "the data folder was not left in order; the next start checks it"
+                );
+            }
         }
+        self.folders.close();
     }
 
     /// The door to the operating system.
@@ -189,10 +225,17 @@ impl Broker {
         &self.groups
     }
 
-    /// The data folder.
+    /// The data folders.
+    #[must_use]
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    /// The data folder of a node that has one.
     #[must_use]
     pub fn log_dir(&self) -> &Arc<LogDir> {
-        &self.storage.dir
+        // There is one at least, or the node does not start.
+        &self.folders.online()[0].dir
     }
 
     /// A topic that has partitions on this node.
@@ -238,12 +281,11 @@ impl Broker {
 async fn register(
     env: &Env,
     quorum: &Quorum,
-    log_dir: &LogDir,
+    cluster_id: String,
     config: &BrokerConfig,
     endpoints: Vec<Endpoint>,
 ) -> Result<(), StartError> {
     if quorum.image().cluster_id().is_empty() {
-        let cluster_id = log_dir.identity().cluster_id.clone();
         let features = std::collections::BTreeMap::new();
         quorum.submit(Operation::Bootstrap { cluster_id, features }).await?;
     }

@@ -6,7 +6,7 @@
 //!
 //! Stop is prompt: a run ends at its next step, and what it has replaced by then stays so.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use env::Env;
 use log::{Candidate, Cleaner, CompactionConfig, LogDir, Pace, Round};
 use parking_lot::{Condvar, Mutex};
+use replication::Storage;
 
 use crate::broker::Broker;
 use crate::config::BrokerConfig;
@@ -30,15 +31,19 @@ pub(crate) struct Cleaners {
 
 #[derive(Debug)]
 struct Shared {
-    cleaner: Cleaner,
+    /// One for each data folder, in their order.
+    cleaners: Vec<Cleaner>,
+    /// Which folder is looked at next.
+    turn: AtomicUsize,
     stopping: Mutex<bool>,
     stopped: Condvar,
 }
 
 impl Cleaners {
-    pub fn new(env: &Env, dir: &LogDir) -> Cleaners {
+    pub fn new<'a>(env: &Env, dirs: impl Iterator<Item = &'a Arc<LogDir>>) -> Cleaners {
         let shared = Shared {
-            cleaner: Cleaner::open(env, dir),
+            cleaners: dirs.map(|dir| Cleaner::open(env, dir)).collect(),
+            turn: AtomicUsize::new(0),
             stopping: Mutex::new(false),
             stopped: Condvar::new(),
         };
@@ -47,7 +52,7 @@ impl Cleaners {
 
     /// A topic is deleted.
     pub fn forget(&self, topic: &str) {
-        self.shared.cleaner.forget(topic);
+        self.shared.cleaners.iter().for_each(|cleaner| cleaner.forget(topic));
     }
 
     /// Ends the threads.
@@ -98,8 +103,18 @@ fn run(shared: &Shared, broker: &Weak<Broker>) {
     env::thread::yield_to_others();
     while let Some(broker) = broker.upgrade() {
         let config = broker.config();
-        let pace = Throttle::new(shared, &broker.env, broker.log_dir(), &config);
-        let round = shared.cleaner.round(broker.candidates(), &compaction(&config), &pace);
+        let mut round = Round::Nothing;
+        // In turn: no disk waits for the logs of another.
+        for _ in &shared.cleaners {
+            let turn = shared.turn.fetch_add(1, Ordering::Relaxed) % shared.cleaners.len();
+            let folder = shared.cleaners.get(turn).zip(broker.folders.online().get(turn));
+            let Some((cleaner, storage)) = folder else { break };
+            let pace = Throttle::new(shared, &broker.env, &storage.dir, &config);
+            round = cleaner.round(broker.candidates(storage), &compaction(&config), &pace);
+            if !matches!(round, Round::Nothing) {
+                break;
+            }
+        }
         drop(broker);
         let wait = match round {
             Round::Done(log, done) => {
@@ -133,14 +148,17 @@ fn compaction(config: &BrokerConfig) -> CompactionConfig {
 }
 
 impl Broker {
-    /// The logs that may be compacted: those that are open and whose topics want it. Upkeep opens those
+    /// The logs of a folder that may be compacted: those that are open and whose topics want it. Upkeep opens those
     /// that rest now and then.
-    fn candidates(&self) -> Vec<Candidate> {
+    fn candidates(&self, storage: &Arc<Storage>) -> Vec<Candidate> {
         let topics = self.topics.topics();
         let compacted = topics.iter().filter(|topic| topic.config().log.cleanup.compact);
         let of_topic = |topic: &Arc<crate::topic_table::Topic>| {
             let name = topic.name.clone();
             topic.partitions().into_iter().filter_map(move |partition| {
+                if !Arc::ptr_eq(partition.storage(), storage) {
+                    return None;
+                }
                 Some(Candidate {
                     topic: name.clone(),
                     partition: partition.id().index,

@@ -1,4 +1,4 @@
-//! Watching how full the disk is.
+//! Watching how full the disks are.
 //!
 //! [`LogDir`](log::LogDir) refuses producers by itself when only the reserve is left; here it is measured
 //! every second, which is also how the refusal ends when there is room again. While it lasts, upkeep runs
@@ -20,16 +20,21 @@ pub(crate) async fn watch(broker: Weak<Broker>) {
     loop {
         env::clock::sleep(MEASURED_EVERY).await;
         let Some(broker) = broker.upgrade() else { return };
-        // One system call that reads no disk, so it is made right here.
-        broker.log_dir().measure_space();
-        if broker.log_dir().is_full() {
+        let online = broker.folders.online();
+        for storage in online {
+            // One system call that reads no disk, so it is made right here.
+            storage.dir.measure_space();
+            if !storage.dir.is_full() {
+                storage.syncer.retry_starved();
+            }
+        }
+        if online.iter().any(|storage| storage.dir.is_full()) {
             if full_for.is_multiple_of(UPKEEP_EVERY) {
                 broker.upkeep_due.notify_one();
             }
             full_for = full_for.wrapping_add(1);
         } else {
             full_for = 0;
-            broker.storage.syncer.retry_starved();
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod config;
 mod configs;
 pub mod error;
 mod flush;
+mod folders;
 mod full_disk;
 pub mod groups;
 pub mod limits;
@@ -25,14 +26,15 @@ mod upkeep;
 
 pub use broker::{Broker, METADATA_FOLDER, StartError};
 pub use configs::{AlterRefusal, AlterRequest, RequestedChange, RequestedEdit};
+pub use folders::{Folders, OfflineFolder, ReplicaHealth};
 pub use offsets::OffsetRefusal;
 pub use topic_table::{Topic, TopicRef, TopicTable};
 pub use topics::{CreateTopic, GrowTopic, TopicRefusal};
 
 // What front ends see of the layers below, which they do not use themselves.
-pub use log::{AppendError, LogError, ProducerEntry, RecordFault, Region, Slice};
+pub use log::{AppendError, LogDir, LogError, ProducerEntry, RecordFault, Region, Slice};
 pub use metadata::{
     BrokerImage, ConfigResource, CreatedTopic, Endpoint, Image, NodeId, PartitionImage, Refusal,
     Security, TopicId, TopicImage, check_topic_name,
 };
-pub use replication::{AppendRefusal, Appended, Partition};
+pub use replication::{AppendRefusal, Appended, Partition, Storage};

@@ -78,7 +78,14 @@ impl Broker {
         let decided = if asked.is_empty() {
             Ok(Vec::new())
         } else {
-            match self.submit(Operation::CreateTopics { topics: asked, validate_only }).await {
+            match self
+                .submit(Operation::CreateTopics {
+                    topics: asked,
+                    folders: self.folders.loads(),
+                    validate_only,
+                })
+                .await
+            {
                 Ok(Outcome::TopicsCreated(decided)) => Ok(decided),
                 Ok(other) => Err(QuorumUnavailable(format!("answered {other:?}"))),
                 Err(error) => Err(error),
@@ -152,7 +159,13 @@ impl Broker {
                 assignments: topic.assignments.map(|all| all.into_iter().map(ids).collect()),
             })
             .collect();
-        let decided = match self.submit(Operation::CreatePartitions { topics, validate_only }).await
+        let decided = match self
+            .submit(Operation::CreatePartitions {
+                topics,
+                folders: self.folders.loads(),
+                validate_only,
+            })
+            .await
         {
             Ok(Outcome::PartitionsCreated(decided)) => Ok(decided),
             Ok(other) => Err(QuorumUnavailable(format!("answered {other:?}"))),

@@ -67,9 +67,14 @@ impl Broker {
                 }
             }
         }
-        self.log_dir().rest_unused();
-        if let Err(error) = self.log_dir().checkpoint() {
-            tracing::error!(%error, "no checkpoint: the next start has more to check");
+        for dir in self.folders.dirs() {
+            dir.rest_unused();
+            if let Err(error) = dir.checkpoint() {
+                tracing::error!(
+                    folder = %dir.path().display(), %error,
+                    "no checkpoint: the next start has more to check"
+                );
+            }
         }
     }
 
@@ -79,7 +84,7 @@ impl Broker {
             Some(log) => log,
             None => {
                 let id = partition.id();
-                let resting = self.log_dir().resting(id.topic_id.0, id.index);
+                let resting = partition.storage().dir.resting(id.topic_id.0, id.index);
                 let config = partition.config();
                 let due = |log: log::Resting| {
                     log.may_be_deleted(&config, now)

@@ -48,7 +48,7 @@ pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};
 pub use journal::JournalConfig;
 pub use log::Log;
-pub use log_dir::{Identity, LogDir, LogDirError, Resting};
+pub use log_dir::{Claim, Identity, LogDir, LogDirError, REPLACES_LOST, Resting};
 pub use lookup::TimedOffset;
 pub use producers::{ProducedBatch, ProducerEntry, Producers, SnapshotError};
 pub use read::{Region, Slice};

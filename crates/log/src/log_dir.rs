@@ -30,8 +30,7 @@ use parking_lot::{Condvar, Mutex};
 use records::{Offset, Timestamp};
 use uuid::Uuid;
 
-pub use self::identity::{Identity, LogDirError};
-use self::identity::{check_ours, create_durably, identity_text, read_identity, unwritable};
+pub use self::identity::{Claim, Identity, LogDirError};
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
 use crate::config::LogConfig;
 use crate::error::LogError;
@@ -46,6 +45,8 @@ use crate::room::Room;
 const LOCK: &str = ".lock";
 /// Whose folder it is.
 const META: &str = "meta.properties";
+/// Made by an operator in an empty folder that takes the place of one that is lost.
+pub const REPLACES_LOST: &str = ".replaces-lost";
 /// What is known of every partition.
 pub(crate) const CATALOGUE: &str = "catalogue";
 /// The catalogue is read up to this size: a few million partitions with long names.
@@ -141,28 +142,19 @@ impl LogDir {
         cluster_id: Option<&str>,
         journal: JournalConfig,
     ) -> Result<LogDir, LogDirError> {
+        let claim = Claim::take(env, path, node_id, cluster_id, None)?;
+        LogDir::open_claimed(env, path, claim, journal)
+    }
+
+    /// Opens a data folder that this process has claimed.
+    pub fn open_claimed(
+        env: &Env,
+        path: &Path,
+        claim: Claim,
+        journal: JournalConfig,
+    ) -> Result<LogDir, LogDirError> {
         let disk = &*env.disk;
-        let meta = path.join(META);
-        let known = check_ours(disk, path)?;
-        create_durably(disk, path).map_err(|source| unwritable(path, source))?;
-        let lock = disk.lock(&path.join(LOCK)).map_err(|source| match source.kind() {
-            io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
-            _ => unwritable(path, source),
-        })?;
-        let identity = match known {
-            Some(()) => read_identity(disk, path, node_id, cluster_id)?,
-            None => {
-                let random = || names::id_text(Uuid::from_bytes(env.random.id()));
-                let identity = Identity {
-                    cluster_id: cluster_id.map_or_else(random, str::to_owned),
-                    node_id,
-                    directory_id: Uuid::from_bytes(env.random.id()),
-                };
-                disk.replace(&meta, identity_text(&identity).as_bytes())
-                    .map_err(|source| unwritable(path, source))?;
-                identity
-            }
-        };
+        let Claim { identity, is_new, lock } = claim;
         let mut catalogue = read_catalogue(disk, path)?;
         // What was just read must not be taken back by the next crash.
         files::sync_dir(disk, path)?;
@@ -179,7 +171,7 @@ impl LogDir {
             &mut catalogue,
         )?;
         replayed.report(path);
-        let clean = known.is_some()
+        let clean = !is_new
             && replayed.entries == 0
             && catalogue.iter().all(|(_, _, listed)| listed.rest.is_some());
         let start = catalogue.journal_start;
@@ -424,19 +416,23 @@ impl LogDir {
     }
 
     /// Drops from the catalogue what has no folder and belongs to no topic that `is_known`: the deletion
-    /// of its topic was interrupted.
-    pub fn forget_missing(&self, is_known: impl Fn(Uuid) -> bool) {
+    /// of its topic was interrupted. What has a folder and belongs to none is left as it is, and returned.
+    pub fn forget_missing(&self, is_known: impl Fn(Uuid) -> bool) -> Vec<PathBuf> {
         let unknown: Vec<(Key, PathBuf)> = {
             let logs = self.logs.lock();
             let unknown = logs.catalogue.iter().filter(|(key, ..)| !is_known(key.0));
             let folder = |name, number| self.path.join(names::partition_folder(name, number));
             unknown.map(|(key, name, _)| (key, folder(name, key.1))).collect()
         };
+        let mut left = Vec::new();
         for (key, folder) in unknown {
-            if !self.env.disk.exists(&folder) {
+            if self.env.disk.exists(&folder) {
+                left.push(folder);
+            } else {
                 self.logs.lock().catalogue.remove(key);
             }
         }
+        left
     }
 
     /// Deletes partitions of a topic: first for good under another name, then their files.

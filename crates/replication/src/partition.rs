@@ -11,7 +11,7 @@
 //! after a crash: what is shown to clients comes from [`Partition::log`] or [`Partition::at_rest`]. After
 //! a crash the watermark starts at what the log recovered, all of which is on this disk.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -36,15 +36,17 @@ pub struct PartitionId {
     pub index: i32,
 }
 
-/// Where the logs of a node are, and who makes them durable.
-#[derive(Clone, Debug)]
+/// One of the places where a node has logs, and who makes them durable there.
+#[derive(Debug)]
 pub struct Storage {
     /// This node.
     pub node: NodeId,
-    /// The folder of all logs.
+    /// The folder of these logs.
     pub dir: Arc<LogDir>,
     /// Group commit.
     pub syncer: Arc<Syncer>,
+    /// How many partitions are there.
+    pub partitions: AtomicUsize,
 }
 
 /// A partition that this broker leads.
@@ -127,6 +129,7 @@ impl Partition {
             waiters: Waiters::default(),
         };
         partition.waiters.reached(end);
+        partition.storage.partitions.fetch_add(1, Ordering::Relaxed);
         Arc::new(partition)
     }
 
@@ -296,7 +299,10 @@ impl Partition {
 
     /// The partition is deleted: its log is not opened any more, and nobody waits for it.
     pub fn retire(&self) {
-        *self.opening.lock() = Door::Closed;
+        let before = std::mem::replace(&mut *self.opening.lock(), Door::Closed);
+        if !matches!(before, Door::Closed) {
+            self.storage.partitions.fetch_sub(1, Ordering::Relaxed);
+        }
         self.waiters.give_up();
     }
 
@@ -304,6 +310,12 @@ impl Partition {
     #[must_use]
     pub fn fenced(&self) -> Option<&LogError> {
         self.storage.dir.fenced()
+    }
+
+    /// Where its log is.
+    #[must_use]
+    pub fn storage(&self) -> &Arc<Storage> {
+        &self.storage
     }
 
     /// Which partition this is.

@@ -100,7 +100,8 @@ pub(crate) struct StartArgs {
     /// A configuration file: Kafka's server.properties, or TOML when it ends in .toml.
     #[arg(long, value_name = "FILE", env = "WALSER_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
-    /// The folder for the data, made when missing; the same as --set log.dirs=DIR.
+    /// The folder for the data, made when missing; the same as --set log.dirs=DIR. Several, one for
+    /// each disk, are separated by commas.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// A setting that wins over file and environment; may be given many times.

@@ -68,7 +68,7 @@ pub(crate) async fn serve(config: BrokerConfig) -> Result<Running, StartError> {
         sockets.push(socket);
     }
     let endpoints = endpoints(&config, &addresses);
-    let folder = config.log_dir.clone();
+    let folder = config.metadata_log_dir.clone();
     let broker =
         Broker::start(env, config, endpoints).await.map_err(|error| translate(folder, error))?;
     let front = kafka::Server::new(broker.clone());
@@ -127,6 +127,26 @@ fn translate(path: PathBuf, error: broker::StartError) -> StartError {
             path,
             reason: format!("its cluster metadata cannot be opened: {error}"),
         },
+        broker::StartError::SameFolder { first, second } => StartError::DataFolder {
+            path: second,
+            reason: format!(
+                "is the same log directory as {}, or a copy of it; name each once in log.dirs, and \
+                 no copies",
+                first.display()
+            ),
+        },
+        broker::StartError::MetadataMissing { metadata, other } => StartError::DataFolder {
+            path: metadata,
+            reason: format!(
+                "the cluster metadata should be in here and is not, and {} belongs to a cluster; \
+                 nothing was changed. Mount its disk, or name the folder that has \
+                 __cluster_metadata first in log.dirs, or with metadata.log.dir",
+                other.display()
+            ),
+        },
+        error @ broker::StartError::NoFolder { .. } => {
+            StartError::DataFolder { path, reason: error.to_string() }
+        }
         broker::StartError::Registration(reason) => StartError::Settings(reason),
     }
 }

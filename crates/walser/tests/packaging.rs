@@ -55,7 +55,7 @@ fn the_variables_are_settings() {
 #[test]
 fn the_image_agrees_with_its_settings() {
     let config = configuration(&variables(DOCKERFILE, "ENV "));
-    assert_eq!(only(DOCKERFILE, "VOLUME"), config.log_dir.to_str().expect("text"));
+    assert_eq!(only(DOCKERFILE, "VOLUME"), config.log_dirs[0].to_str().expect("text"));
     let port: u16 = only(DOCKERFILE, "EXPOSE").parse().expect("a port");
     assert_eq!(port, default_port());
     assert_eq!(config.listeners[0].port, port);
@@ -77,7 +77,7 @@ fn the_image_agrees_with_its_settings() {
 fn the_unit_agrees_with_its_settings() {
     let config = configuration(&variables(UNIT, "Environment="));
     let folder = format!("/var/lib/{}", only(UNIT, "StateDirectory="));
-    assert_eq!(config.log_dir.to_str(), Some(folder.as_str()));
+    assert_eq!(config.log_dirs[0].to_str(), Some(folder.as_str()));
     assert_eq!(only(UNIT, "WorkingDirectory="), folder);
     assert_eq!(config.listeners[0].port, default_port());
     assert!(config.listeners[0].is_loopback(), "another address is for the administrator to open");

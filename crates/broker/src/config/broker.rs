@@ -26,8 +26,10 @@ pub struct BrokerConfig {
     /// `advertised.listeners`, or [`listeners`](Self::listeners); never empty. Port 0 stands for the
     /// port the listener got.
     pub advertised_listeners: Vec<Listener>,
-    /// `log.dirs` or `log.dir`: the one folder with all data.
-    pub log_dir: PathBuf,
+    /// `log.dirs` or `log.dir`: the folders with the data, at least one.
+    pub log_dirs: Vec<PathBuf>,
+    /// `metadata.log.dir`, or the first of the folders with the data.
+    pub metadata_log_dir: PathBuf,
     /// `log.dir.reserve.bytes`; `None` follows from the size of the disk.
     pub log_dir_reserve_bytes: Option<u64>,
     /// `num.network.threads`; `None` is one for each processor.
@@ -109,6 +111,8 @@ impl BrokerConfig {
     pub fn from_settings(settings: Settings) -> Result<BrokerConfig, Vec<ConfigError>> {
         let read = Reader { settings: &settings };
         let listeners = read.listeners("listeners").unwrap_or_default();
+        let folders = read.text("log.dirs").or_else(|| read.text("log.dir")).unwrap_or_default();
+        let log_dirs: Vec<PathBuf> = value::items(&folders).map(PathBuf::from).collect();
         let config = BrokerConfig {
             node_id: read.int("node.id"),
             broker_rack: read.text("broker.rack").filter(|rack| !rack.is_empty()),
@@ -116,9 +120,12 @@ impl BrokerConfig {
                 .listeners("advertised.listeners")
                 .unwrap_or_else(|| listeners.clone()),
             listeners,
-            log_dir: PathBuf::from(
-                read.text("log.dirs").or_else(|| read.text("log.dir")).unwrap_or_default(),
-            ),
+            metadata_log_dir: read
+                .text("metadata.log.dir")
+                .map(PathBuf::from)
+                .or_else(|| log_dirs.first().cloned())
+                .unwrap_or_default(),
+            log_dirs,
             log_dir_reserve_bytes: u64::try_from(read.long("log.dir.reserve.bytes")).ok(),
             num_network_threads: read.text("num.network.threads").and_then(|n| n.parse().ok()),
             auto_create_topics_enable: read.boolean("auto.create.topics.enable"),
@@ -216,6 +223,28 @@ impl BrokerConfig {
                 ),
                 "lower the first or raise the second".to_owned(),
             );
+        }
+        let mut folders: Vec<&PathBuf> = self.log_dirs.iter().collect();
+        if !self.log_dirs.contains(&self.metadata_log_dir) {
+            folders.push(&self.metadata_log_dir);
+        }
+        for (place, folder) in folders.iter().enumerate() {
+            for other in folders.iter().skip(place + 1) {
+                let (folder, other) = if other.starts_with(folder) {
+                    (folder, other)
+                } else if folder.starts_with(other) {
+                    (other, folder)
+                } else {
+                    continue;
+                };
+                let problem = if folder == other {
+                    format!("log.dirs names {} twice", folder.display())
+                } else {
+                    format!("{} of log.dirs lies in {}", other.display(), folder.display())
+                };
+                let fix = "give each disk one folder of its own".to_owned();
+                conflict("log.dirs", problem, fix);
+            }
         }
         let insecure = Reader { settings }.boolean("allow.insecure.listeners");
         for listener in self.listeners.iter().filter(|listener| !listener.is_loopback()) {

@@ -5,7 +5,7 @@
 
 use super::key::ConfigKey;
 use super::key::Valid::{
-    Any, EachOf, Folder, Listeners, OneOf, Positive, Range, RangeOrDefault, Share,
+    Any, EachOf, Folder, Folders, Listeners, OneOf, Positive, Range, RangeOrDefault, Share,
 };
 use super::key::ValueType::{Boolean, Double, Int, List, Long, String as Text};
 
@@ -250,11 +250,11 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
         "log.dirs",
         List,
         None,
-        Folder,
-        "The folder that holds all data; wins over log.dir.",
+        Folders,
+        "The folders that hold the data, one for each disk, separated by commas; wins over log.dir. A new partition goes into the one that has the fewest; when one fails, the partitions of the others go on.",
     )
     .high()
-    .differs("Kafka takes several folders"),
+    .differs("Kafka reads nothing from a folder that failed; here what is durable is still read"),
     ConfigKey::broker(
         "log.durability",
         Text,
@@ -445,6 +445,14 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
         "Default of the topic setting max.message.bytes.",
     )
     .live()
+    .high(),
+    ConfigKey::broker(
+        "metadata.log.dir",
+        Text,
+        None,
+        Folder,
+        "The folder with the metadata of the cluster, without which a node does not start; the first of log.dirs when not set. It may be one of those or another.",
+    )
     .high(),
     ConfigKey::broker(
         "min.insync.replicas",

@@ -125,7 +125,6 @@ pub(super) static BROKER_NAMES: &[&str] = &[
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
     "max.request.partition.size.limit",
-    "metadata.log.dir",
     "metadata.log.max.record.bytes.between.snapshots",
     "metadata.log.max.snapshot.interval.ms",
     "metadata.log.segment.bytes",

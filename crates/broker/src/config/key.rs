@@ -76,6 +76,8 @@ pub enum Valid {
     Listeners,
     /// Exactly one folder.
     Folder,
+    /// Folders, at least one.
+    Folders,
 }
 
 /// What a key belongs to.
@@ -281,6 +283,7 @@ impl ConfigKey {
             }
             Valid::Listeners => "PLAINTEXT://HOST:PORT".to_owned(),
             Valid::Folder => "the path of one folder".to_owned(),
+            Valid::Folders => "the paths of one or more folders".to_owned(),
         }
     }
 

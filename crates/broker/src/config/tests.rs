@@ -214,8 +214,20 @@ fn wrong_settings_are_named_with_the_way_out() {
             "server.properties:1: compression.type cannot be 'GZIP': it takes one of uncompressed, zstd, lz4, snappy, gzip, producer\n",
         ),
         (
-            "log.dirs=/a,/b\n",
-            "server.properties:1: log.dirs cannot be '/a,/b': it takes the path of one folder\n",
+            "log.dirs=,\n",
+            "server.properties:1: log.dirs cannot be ',': it takes the paths of one or more folders\n",
+        ),
+        (
+            "log.dirs=/a,/b,/a/\n",
+            "server.properties:1: log.dirs names /a twice; give each disk one folder of its own\n",
+        ),
+        (
+            "log.dirs=/b,/a/b/c,/a\n",
+            "server.properties:1: /a/b/c of log.dirs lies in /a; give each disk one folder of its own\n",
+        ),
+        (
+            "log.dir=/a,/b\n",
+            "server.properties:1: log.dir cannot be '/a,/b': it takes the path of one folder\n",
         ),
         (
             "listeners=SSL://:9093\n",
@@ -299,7 +311,8 @@ fn properties_are_read_as_java_reads_them() {
     assert_eq!(config.node_id, 4, "the last of two lines counts");
     assert_eq!(config.broker_rack.as_deref(), Some("ä\tb\\"));
     assert_eq!(config.num_partitions, 6);
-    assert_eq!(config.log_dir, std::path::Path::new("/data/one"));
+    assert_eq!(config.log_dirs, [std::path::Path::new("/data/one")]);
+    assert_eq!(config.metadata_log_dir, std::path::Path::new("/data/one"));
 }
 
 #[test]

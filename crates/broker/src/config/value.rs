@@ -44,6 +44,7 @@ pub(super) fn check(key: &'static ConfigKey, value: &str, at: &At) -> Result<Str
         Valid::EachOf(words) => items(&normal).all(|item| words.contains(&item)),
         Valid::Listeners => listener::parse_list(&normal).is_some(),
         Valid::Folder => !normal.is_empty() && items(&normal).count() == 1,
+        Valid::Folders => items(&normal).next().is_some(),
     };
     if allowed { Ok(normal) } else { Err(refused()) }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wire::ErrorCode;
 use wire::messages::describe_log_dirs::DescribeLogDirsRequest;
 
 use super::{Admin, Answerer, check};
@@ -15,6 +16,8 @@ pub struct LogDir {
     pub broker: i32,
     /// Where it is.
     pub path: String,
+    /// Why it cannot be used, if so; others of the broker may be.
+    pub error: Option<ErrorCode>,
     /// Size of the volume, if the broker says so.
     pub total_bytes: Option<i64>,
     /// What of it is free, if the broker says so.
@@ -45,9 +48,6 @@ impl Admin {
                 check::<DescribeLogDirsRequest>(response.error_code, None, subject)?;
                 let mut dirs = Vec::with_capacity(response.results.len());
                 for dir in response.results {
-                    check::<DescribeLogDirsRequest>(dir.error_code, None, || {
-                        format!("{} of broker {broker}", dir.log_dir)
-                    })?;
                     let mut replicas = Vec::new();
                     for topic in &dir.topics {
                         let name: Arc<str> = Arc::from(&*topic.name);
@@ -60,6 +60,7 @@ impl Admin {
                     dirs.push(LogDir {
                         broker,
                         path: dir.log_dir.to_string(),
+                        error: ErrorCode::from_wire(dir.error_code).ok().err(),
                         total_bytes: Some(dir.total_bytes).filter(|bytes| *bytes >= 0),
                         usable_bytes: Some(dir.usable_bytes).filter(|bytes| *bytes >= 0),
                         replicas,

@@ -121,11 +121,19 @@ impl State {
         if self.change()? == Fate::Done { Ok(()) } else { Err(io_error()) }
     }
 
+    /// The same for one of a name.
+    fn whole_change_of(&mut self, path: &Path) -> io::Result<()> {
+        self.whole_change()?;
+        if self.faults.is_broken(path) { Err(io_error()) } else { Ok(()) }
+    }
+
     /// Counts a sync. One inside which the machine stops is left to the crash.
-    fn sync(&mut self) -> io::Result<Fate> {
+    fn sync(&mut self, path: &Path) -> io::Result<Fate> {
         match self.change()? {
             Fate::Stops => Err(io_error()),
-            Fate::Done if self.faults.sync_is_due() => Ok(Fate::Fails),
+            Fate::Done if self.faults.sync_is_due() || self.faults.is_broken(path) => {
+                Ok(Fate::Fails)
+            }
             fate => Ok(fate),
         }
     }
@@ -150,7 +158,7 @@ impl State {
 
     fn create(&mut self, path: &Path) -> io::Result<Inode> {
         self.names.check_parent(path)?;
-        self.whole_change()?;
+        self.whole_change_of(path)?;
         if self.faults.space.is_some_and(|space| self.used() >= space) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -244,6 +252,12 @@ impl SimDisk {
     /// done, a sync as with [`SimDisk::fail_sync`], anything else without having changed anything.
     pub fn fail_change(&self, nth: u64) {
         self.state.lock().faults.change = Some(nth);
+    }
+
+    /// The disk that is mounted at `folder` is broken from now on: every change beneath fails, reads go
+    /// on.
+    pub fn break_under(&self, folder: &Path) {
+        self.state.lock().faults.broken = Some(folder.to_owned());
     }
 
     /// How many changes failed since the last crash because a test wanted them to; those for which there
@@ -368,7 +382,9 @@ impl File for SimFile {
             bytes.extend_from_slice(part);
         }
         self.with(|state| {
-            let fails = state.change()? != Fate::Done || state.faults.write_is_due();
+            let fails = state.change()? != Fate::Done
+                || state.faults.write_is_due()
+                || state.faults.is_broken(&self.path);
             let grows = (position + bytes.len() as u64)
                 .saturating_sub(state.content(self.inode)?.len() as u64);
             let used = if state.faults.space.is_some() { state.used() + grows } else { 0 };
@@ -389,7 +405,7 @@ impl File for SimFile {
         self.stall.wait();
         self.with(|state| {
             let lies = state.lie.is_some_and(|lie| lie.concerns_file(&self.path));
-            if state.sync()? == Fate::Fails {
+            if state.sync(&self.path)? == Fate::Fails {
                 state.content(self.inode)?.forget_unsynced();
                 return Err(io_error());
             }
@@ -403,7 +419,7 @@ impl File for SimFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         self.with(|state| {
-            state.whole_change()?;
+            state.whole_change_of(&self.path)?;
             state.content(self.inode)?.set_len(usize::try_from(len).map_err(io::Error::other)?);
             Ok(())
         })
@@ -467,7 +483,7 @@ impl Disk for SimDisk {
             }
         }
         for folder in missing.into_iter().rev() {
-            state.whole_change()?;
+            state.whole_change_of(&folder)?;
             state.names.apply(NameChange::Create(folder, Entry::Folder));
         }
         Ok(())
@@ -477,7 +493,7 @@ impl Disk for SimDisk {
         self.stall.wait();
         let mut state = self.alive()?;
         state.names.check_folder(path)?;
-        if state.sync()? == Fate::Fails {
+        if state.sync(path)? == Fate::Fails {
             return Err(io_error());
         }
         if state.lie != Some(Lie::Folders) {
@@ -486,10 +502,13 @@ impl Disk for SimDisk {
         Ok(())
     }
 
-    fn sync_all(&self, _path: &Path) -> io::Result<()> {
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
         self.stall.wait();
         let mut state = self.alive()?;
-        let fails = state.sync()? == Fate::Fails;
+        if state.faults.is_broken(path) {
+            return Err(io_error());
+        }
+        let fails = state.sync(path)? == Fate::Fails;
         for content in state.files.values_mut() {
             if fails { content.forget_unsynced() } else { content.sync() }
         }
@@ -508,7 +527,7 @@ impl Disk for SimDisk {
             return Err(io::ErrorKind::NotFound.into());
         }
         state.names.check_parent(to)?;
-        state.whole_change()?;
+        state.whole_change_of(from)?;
         state.names.apply(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
@@ -522,7 +541,7 @@ impl Disk for SimDisk {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.alive()?;
         state.file_at(path)?;
-        state.whole_change()?;
+        state.whole_change_of(path)?;
         state.names.apply(NameChange::Remove(path.to_owned()));
         Ok(())
     }
@@ -530,7 +549,7 @@ impl Disk for SimDisk {
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut state = self.alive()?;
         state.names.check_folder(path)?;
-        state.whole_change()?;
+        state.whole_change_of(path)?;
         state.names.apply(NameChange::Remove(path.to_owned()));
         Ok(())
     }

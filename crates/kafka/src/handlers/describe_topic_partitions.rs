@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use broker::groups::OFFSETS_TOPIC;
 use broker::limits::DESCRIBE_PARTITIONS_MAX;
-use broker::{Image, PartitionImage, TopicImage, check_topic_name};
+use broker::{Broker, Image, PartitionImage, TopicImage, check_topic_name};
 use wire::messages::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
@@ -27,6 +27,7 @@ use crate::listener::Shared;
 
 /// A page while it is filled.
 struct Page<'a> {
+    broker: &'a Broker,
     image: &'a Image,
     /// Where the first topic begins, if this is not the first page.
     cursor: Option<&'a Cursor>,
@@ -46,6 +47,7 @@ pub(crate) fn handle(
     }
     let limit = usize::try_from(request.response_partition_limit).unwrap_or_default();
     let mut page = Page {
+        broker: &shared.broker,
         image: &image,
         cursor: request.cursor.as_ref(),
         left: limit.clamp(1, DESCRIBE_PARTITIONS_MAX),
@@ -107,7 +109,7 @@ impl Page<'_> {
             .zip(&topic.partitions)
             .skip(skipped)
             .take(self.left)
-            .map(|(number, partition)| show(self.image, number, partition))
+            .map(|numbered| show(self.broker, self.image, topic, numbered))
             .collect();
         self.left -= partitions.len();
         let end = skipped.saturating_add(partitions.len());
@@ -156,11 +158,12 @@ impl Page<'_> {
 }
 
 fn show(
+    broker: &Broker,
     image: &Image,
-    number: i32,
-    partition: &PartitionImage,
+    topic: &TopicImage,
+    (number, partition): (i32, &PartitionImage),
 ) -> DescribeTopicPartitionsResponsePartition {
-    let shown = Leadership::of(image, partition);
+    let shown = Leadership::of(broker, image, topic, (number, partition));
     DescribeTopicPartitionsResponsePartition {
         error_code: shown.error_code,
         partition_index: number,

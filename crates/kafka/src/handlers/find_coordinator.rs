@@ -9,14 +9,15 @@
 
 use std::sync::Arc;
 
-use broker::Image;
-use broker::groups::{Groups, OFFSETS_TOPIC};
+use broker::Broker;
+use broker::groups::OFFSETS_TOPIC;
 use wire::messages::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };
 use wire::{ErrorCode, Str};
 
 use super::brokers;
+use super::leadership::Leadership;
 use crate::answer::{Answer, Reply};
 use crate::dispatch::Call;
 use crate::errors::{Coded, Fault};
@@ -42,7 +43,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: FindCoordinatorR
     }
     let broker = shared.broker.clone();
     if broker.image().topic(OFFSETS_TOPIC).is_some() {
-        return Reply::Now(answer(&call, locate(&broker.image(), broker.groups(), keys)));
+        return Reply::Now(answer(&call, locate(&broker, keys)));
     }
     let keys: Vec<Str> = keys.iter().map(Str::detach).collect();
     Reply::later(async move {
@@ -51,7 +52,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: FindCoordinatorR
         {
             tracing::warn!(%refusal, "the offsets topic cannot be created: groups do not work");
         }
-        answer(&call, locate(&broker.image(), broker.groups(), keys))
+        answer(&call, locate(&broker, keys))
     })
 }
 
@@ -68,13 +69,15 @@ fn check_type(key_type: i8, version: i16) -> Result<(), Fault> {
     }
 }
 
-fn locate(image: &Image, groups: &Groups, keys: Vec<Str>) -> Vec<Coordinator> {
+fn locate(broker: &Broker, keys: Vec<Str>) -> Vec<Coordinator> {
+    let image = broker.image();
     let find = |key: Str| {
-        let partition = groups.partition_of(&key).and_then(|partition| {
-            image.topic(OFFSETS_TOPIC).and_then(|topic| topic.partition(partition))
+        let leader = broker.groups().partition_of(&key).and_then(|number| {
+            let topic = image.topic(OFFSETS_TOPIC)?;
+            let partition = topic.partition(number)?;
+            Leadership::of(broker, &image, topic, (number, partition)).leader()
         });
-        let leader = partition.and_then(|partition| partition.leader);
-        match leader.and_then(|leader| brokers::find(image, leader)) {
+        match leader.and_then(|leader| brokers::find(&image, leader)) {
             Some(node) => Coordinator {
                 key,
                 node_id: node.id,

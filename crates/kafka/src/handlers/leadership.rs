@@ -1,6 +1,6 @@
 //! Who leads a partition and who holds it, as Metadata and DescribeTopicPartitions show it.
 
-use broker::{Image, PartitionImage};
+use broker::{Broker, Image, NodeId, PartitionImage, ReplicaHealth, TopicImage};
 use wire::ErrorCode;
 
 use super::brokers;
@@ -14,18 +14,34 @@ pub(super) struct Leadership {
     pub(super) leader_epoch: i32,
     pub(super) replicas: Vec<i32>,
     pub(super) in_sync: Vec<i32>,
-    /// Replicas on brokers that are not alive.
+    /// Replicas on brokers that are not alive, and in log directories of this one that failed.
     pub(super) offline: Vec<i32>,
 }
 
 impl Leadership {
-    pub(super) fn of(image: &Image, partition: &PartitionImage) -> Leadership {
-        let leader = partition.leader.filter(|leader| image.is_alive(*leader));
+    pub(super) fn of(
+        broker: &Broker,
+        image: &Image,
+        topic: &TopicImage,
+        (number, partition): (i32, &PartitionImage),
+    ) -> Leadership {
+        let health = match broker.folders() {
+            folders if folders.all_work() => ReplicaHealth::Works,
+            folders => folders.health(topic, number),
+        };
+        let here = broker.node();
+        let is_served = |node: NodeId| {
+            image.is_alive(node) && (node != here || health != ReplicaHealth::Offline)
+        };
+        let is_whole =
+            |node: NodeId| image.is_alive(node) && (node != here || health == ReplicaHealth::Works);
+        // A leader that cannot write is still the one to read from.
+        let leader = partition.leader.filter(|leader| is_served(*leader));
         let error = match leader {
             Some(_) => ErrorCode::None,
             None => ErrorCode::LeaderNotAvailable,
         };
-        let offline = partition.replicas.iter().filter(|replica| !image.is_alive(**replica));
+        let offline = partition.replicas.iter().filter(|replica| !is_whole(**replica));
         Leadership {
             error_code: error.number(),
             leader_id: leader.map_or(brokers::NOBODY, |leader| leader.0),
@@ -34,5 +50,10 @@ impl Leadership {
             in_sync: partition.isr.iter().map(|replica| replica.0).collect(),
             offline: offline.map(|replica| replica.0).collect(),
         }
+    }
+
+    /// The leader, if there is one.
+    pub(super) fn leader(&self) -> Option<NodeId> {
+        Some(NodeId(self.leader_id)).filter(|leader| leader.0 != brokers::NOBODY)
     }
 }

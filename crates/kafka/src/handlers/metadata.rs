@@ -5,7 +5,8 @@
 //! only costs time. Topics are asked for by id from version 12 (KIP-516).
 //!
 //! Gaps: no authorizer, so all operations are allowed where they are asked for (KIP-430); one
-//! listener a broker (see [`super::brokers`]); no replica is offline while its broker is alive.
+//! listener a broker (see [`super::brokers`]); which log directories failed is known of this broker alone
+//! (KIP-858).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -67,13 +68,13 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: MetadataRequest)
     let image = broker.image();
     let missing = if may_create { missing(&image, &asked) } else { Vec::new() };
     if missing.is_empty() {
-        return Reply::Now(answer(&call, &image, &asked, terms, &NotCreated::new()));
+        return Reply::Now(answer(&call, (broker, &image), &asked, terms, &NotCreated::new()));
     }
     let broker = broker.clone();
     let asked = asked.detach();
     Reply::later(async move {
         let not_created = create(&broker, missing).await;
-        answer(&call, &broker.image(), &asked, terms, &not_created)
+        answer(&call, (&broker, &broker.image()), &asked, terms, &not_created)
     })
 }
 
@@ -178,15 +179,15 @@ fn note(not_created: &mut NotCreated, name: &str, error: ErrorCode) {
 
 fn answer(
     call: &Call,
-    image: &Image,
+    (broker, image): (&Broker, &Image),
     asked: &Asked,
     terms: Terms,
     not_created: &NotCreated,
 ) -> Answer {
     let topics = match asked {
-        Asked::All => image.topics().map(|topic| describe(image, topic, terms)).collect(),
+        Asked::All => image.topics().map(|topic| describe(broker, image, topic, terms)).collect(),
         Asked::These(these) => {
-            these.iter().map(|named| look_up(image, named, terms, not_created)).collect()
+            these.iter().map(|named| look_up(broker, image, named, terms, not_created)).collect()
         }
     };
     let brokers = brokers::alive(image).into_iter().map(|node| MetadataResponseBroker {
@@ -206,6 +207,7 @@ fn answer(
 }
 
 fn look_up(
+    broker: &Broker,
     image: &Image,
     named: &Named,
     terms: Terms,
@@ -225,7 +227,7 @@ fn look_up(
         Named::Id(id) => (image.topic_by_id(TopicId(*id)), ErrorCode::UnknownTopicId, None, *id),
     };
     match found {
-        Some(topic) => describe(image, topic, terms),
+        Some(topic) => describe(broker, image, topic, terms),
         None => MetadataResponseTopic {
             error_code: error.number(),
             is_internal: name.as_deref() == Some(OFFSETS_TOPIC),
@@ -237,7 +239,12 @@ fn look_up(
     }
 }
 
-fn describe(image: &Image, topic: &TopicImage, terms: Terms) -> MetadataResponseTopic {
+fn describe(
+    broker: &Broker,
+    image: &Image,
+    topic: &TopicImage,
+    terms: Terms,
+) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions);
     MetadataResponseTopic {
         error_code: ErrorCode::None.number(),
@@ -245,18 +252,19 @@ fn describe(image: &Image, topic: &TopicImage, terms: Terms) -> MetadataResponse
         topic_id: topic.id.0,
         is_internal: topic.internal,
         partitions: partitions
-            .map(|(number, partition)| describe_partition(image, number, partition))
+            .map(|numbered| describe_partition(broker, image, topic, numbered))
             .collect(),
         topic_authorized_operations: permissions::topic(terms.topic_operations),
     }
 }
 
 fn describe_partition(
+    broker: &Broker,
     image: &Image,
-    number: i32,
-    partition: &PartitionImage,
+    topic: &TopicImage,
+    (number, partition): (i32, &PartitionImage),
 ) -> MetadataResponsePartition {
-    let shown = Leadership::of(image, partition);
+    let shown = Leadership::of(broker, image, topic, (number, partition));
     MetadataResponsePartition {
         error_code: shown.error_code,
         partition_index: number,

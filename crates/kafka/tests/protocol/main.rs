@@ -6,6 +6,7 @@
 
 mod configs;
 mod fetch;
+mod folders;
 mod groups;
 mod hostile;
 mod node;

@@ -40,7 +40,11 @@ impl Node {
 
     /// A node with settings as the command line gives them.
     pub async fn with(flags: &[&str]) -> Node {
-        let sim = Sim::new(7);
+        Node::on(Sim::new(7), flags).await
+    }
+
+    /// A node on a machine that has been used before.
+    pub async fn on(sim: Sim, flags: &[&str]) -> Node {
         let env = sim.env();
         let mut settings = Settings::new();
         let ours = [

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use env::Disk;
+use env::disk::Lock;
+use env::{Disk, Env};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{LOCK, META};
+use super::{LOCK, META, REPLACES_LOST};
 use crate::error::LogError;
 use crate::names;
 
@@ -92,12 +93,94 @@ pub struct Identity {
     pub directory_id: Uuid,
 }
 
+/// A folder that is ours and locked by this process, until this is dropped.
+pub struct Claim {
+    /// Whose folder it is.
+    pub identity: Identity,
+    /// Whether it became ours just now.
+    pub is_new: bool,
+    pub(super) lock: Lock,
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claim").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Claim {
+    /// Locks a folder of the node, or makes an empty or missing one its own; that gets `directory_id`, or
+    /// a random one, and so with the cluster's id.
+    pub fn take(
+        env: &Env,
+        path: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+        directory_id: Option<Uuid>,
+    ) -> Result<Claim, LogDirError> {
+        let disk = &*env.disk;
+        let known = check_ours(disk, path)?;
+        create_durably(disk, path).map_err(|source| unwritable(path, source))?;
+        let lock = disk.lock(&path.join(LOCK)).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
+            _ => unwritable(path, source),
+        })?;
+        if known.is_some() {
+            let identity = read_identity(disk, path)?;
+            identity.check(path, node_id, cluster_id)?;
+            return Ok(Claim { identity, is_new: false, lock });
+        }
+        let random = || Uuid::from_bytes(env.random.id());
+        let identity = Identity {
+            cluster_id: cluster_id.map_or_else(|| names::id_text(random()), str::to_owned),
+            node_id,
+            directory_id: directory_id.unwrap_or_else(random),
+        };
+        disk.replace(&path.join(META), identity_text(&identity).as_bytes())
+            .map_err(|source| unwritable(path, source))?;
+        Ok(Claim { identity, is_new: true, lock })
+    }
+
+    /// Whose folder this is, without a lock and without a change; `None` if it is empty or missing.
+    pub fn look(disk: &dyn Disk, path: &Path) -> Result<Option<Identity>, LogDirError> {
+        check_ours(disk, path)?.map(|()| read_identity(disk, path)).transpose()
+    }
+}
+
+impl Identity {
+    /// Whether the folder at `path` is this node's and this cluster's.
+    pub fn check(
+        &self,
+        path: &Path,
+        node_id: i32,
+        cluster_id: Option<&str>,
+    ) -> Result<(), LogDirError> {
+        if let Some(expected) = cluster_id
+            && expected != self.cluster_id
+        {
+            return Err(LogDirError::WrongCluster {
+                path: path.to_owned(),
+                found: self.cluster_id.clone(),
+                expected: expected.to_owned(),
+            });
+        }
+        if node_id != self.node_id {
+            return Err(LogDirError::WrongNode {
+                path: path.to_owned(),
+                found: self.node_id,
+                expected: node_id,
+            });
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn unwritable(path: &Path, source: io::Error) -> LogDirError {
     LogDirError::Unwritable { path: path.to_owned(), source }
 }
 
 /// Creates a folder and those above it so that a crash does not take them back.
-pub(super) fn create_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+fn create_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path
         .ancestors()
         .take_while(|folder| !folder.as_os_str().is_empty() && !disk.exists(folder))
@@ -111,7 +194,7 @@ pub(super) fn create_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 }
 
 /// Whether the folder is ours (`Some`) or may become so (`None`).
-pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, LogDirError> {
+fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, LogDirError> {
     if !disk.exists(path) {
         return Ok(None);
     }
@@ -127,7 +210,7 @@ pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, Log
     }
     let entries = disk.read_dir(path).map_err(|source| unwritable(path, source))?;
     // What our own first start leaves when it is interrupted, and what file systems put there.
-    let harmless = [LOCK, "meta.properties.tmp", "lost+found"];
+    let harmless = [LOCK, REPLACES_LOST, "meta.properties.tmp", "lost+found"];
     let found: Vec<String> = entries
         .into_iter()
         .map(|entry| entry.name)
@@ -140,7 +223,7 @@ pub(super) fn check_ours(disk: &dyn Disk, path: &Path) -> Result<Option<()>, Log
     Err(LogDirError::Foreign { path: path.to_owned(), found })
 }
 
-pub(super) fn identity_text(identity: &Identity) -> String {
+fn identity_text(identity: &Identity) -> String {
     format!(
         "version=1\ncluster.id={}\nnode.id={}\ndirectory.id={}\n{OUR_LINE}\n",
         identity.cluster_id,
@@ -149,12 +232,7 @@ pub(super) fn identity_text(identity: &Identity) -> String {
     )
 }
 
-pub(super) fn read_identity(
-    disk: &dyn Disk,
-    path: &Path,
-    node_id: i32,
-    cluster_id: Option<&str>,
-) -> Result<Identity, LogDirError> {
+fn read_identity(disk: &dyn Disk, path: &Path) -> Result<Identity, LogDirError> {
     let meta = path.join(META);
     let bytes = disk.read(&meta, META_MAX).map_err(|error| LogError::io(&meta, "read", error))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -166,27 +244,10 @@ pub(super) fn read_identity(
         })
     };
     let malformed = |what: &str| LogDirError::Damaged { path: meta.clone(), what: what.to_owned() };
-    let identity = Identity {
+    Ok(Identity {
         cluster_id: value("cluster.id")?.to_owned(),
         node_id: value("node.id")?.parse().map_err(|_| malformed("node.id is not a number"))?,
         directory_id: names::parse_id(value("directory.id")?)
             .ok_or_else(|| malformed("directory.id is not an id"))?,
-    };
-    if let Some(expected) = cluster_id
-        && expected != identity.cluster_id
-    {
-        return Err(LogDirError::WrongCluster {
-            path: path.to_owned(),
-            found: identity.cluster_id,
-            expected: expected.to_owned(),
-        });
-    }
-    if node_id != identity.node_id {
-        return Err(LogDirError::WrongNode {
-            path: path.to_owned(),
-            found: identity.node_id,
-            expected: node_id,
-        });
-    }
-    Ok(identity)
+    })
 }

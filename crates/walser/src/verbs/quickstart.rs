@@ -32,7 +32,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> Result<(), Failure> {
     let began = env.clock.monotonic();
     let config = configuration(args)?;
     start::runtime(&config)?.block_on(async {
-        let data = config.log_dir.clone();
+        let data = config.log_dirs.clone();
         let mut signals = StopSignals::listen()?;
         let running = serve::serve(config).await.map_err(|error| advise(args, error.into()))?;
         let took = env.clock.monotonic().saturating_sub(began);

@@ -1,6 +1,6 @@
 //! `walser start`: settings from all their sources, a broker, and a clean stop.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::config::{BrokerConfig, Format, Settings, Source};
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
     let began = env.clock.monotonic();
     let config = configuration(args, &env)?;
     runtime(&config)?.block_on(async {
-        let data = config.log_dir.clone();
+        let data = config.log_dirs.clone();
         // Before the broker is ready, so that no stop from then on is an unclean one.
         let signals = StopSignals::listen()?;
         let running = serve::serve(config).await.map_err(|error| advise(error.into()))?;
@@ -74,10 +74,11 @@ pub(crate) fn runtime(config: &BrokerConfig) -> Result<tokio::runtime::Runtime, 
 }
 
 /// Where it listens and where its data is.
-pub(crate) fn whereabouts(running: &Running, data: &Path) -> String {
+pub(crate) fn whereabouts(running: &Running, data: &[PathBuf]) -> String {
     let addresses: Vec<String> = running.addresses.iter().map(ToString::to_string).collect();
-    let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
-    format!("listening  {}\ndata       {}\n", addresses.join(", "), data.display())
+    let whole = |data: &PathBuf| data.canonicalize().unwrap_or_else(|_| data.clone());
+    let data: Vec<_> = data.iter().map(|data| whole(data).display().to_string()).collect();
+    format!("listening  {}\ndata       {}\n", addresses.join(", "), data.join(", "))
 }
 
 /// What the next command must be told to reach this broker; nothing where it finds it by itself.

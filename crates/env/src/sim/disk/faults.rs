@@ -3,7 +3,7 @@
 //! Two kinds: faults, which come once and are reported to whoever called, and are forgotten by a crash;
 //! and lies, which nobody is told of and which stay: a disk that lies stands for a program that forgot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Syncs that are answered as if they had been done, and are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(super) struct Faults {
     pub change: Option<u64>,
     /// The number of the change from which on nothing reaches the disk.
     pub stop_at: Option<u64>,
+    /// The folder beneath which nothing is changed any more.
+    pub broken: Option<PathBuf>,
     pub space: Option<u64>,
     pub read_bytes_max: Option<usize>,
     /// How many files may be held open.
@@ -75,6 +77,11 @@ impl Faults {
     pub fn change_is_due(&mut self) -> bool {
         let due = due(&mut self.change);
         self.count(due)
+    }
+
+    pub fn is_broken(&mut self, path: &Path) -> bool {
+        let broken = self.broken.as_ref().is_some_and(|broken| path.starts_with(broken));
+        self.count(broken)
     }
 
     /// Whether this much is more than fits.
