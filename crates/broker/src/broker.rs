@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::budget::Budget;
 use crate::cleaner::Cleaners;
+use crate::cold_reads::ColdReads;
 use crate::config::BrokerConfig;
 use crate::error::{PartitionError, QuorumUnavailable};
 use crate::folders::{Claimed, Folders, OfflineFolder};
@@ -53,6 +54,7 @@ pub struct Broker {
     /// A topic may have another `flush.ms`.
     pub(crate) flush_changed: Arc<tokio::sync::Notify>,
     producer_ids: ProducerIds,
+    cold_reads: ColdReads,
     budget: Budget,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -133,6 +135,7 @@ impl Broker {
             upkeep_due: Arc::default(),
             flush_changed: Arc::default(),
             producer_ids: ProducerIds::default(),
+            cold_reads: ColdReads::default(),
             budget: Budget::new(config.queued_max_request_bytes, config.socket_request_max_bytes),
             tasks: parking_lot::Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
@@ -217,6 +220,12 @@ impl Broker {
     #[must_use]
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// Where reads go that wait for a disk.
+    #[must_use]
+    pub fn cold_reads(&self) -> &ColdReads {
+        &self.cold_reads
     }
 
     /// Consumer groups.

@@ -47,6 +47,9 @@ pub enum ReadRefusal {
     /// The disk would not.
     #[error("the log cannot be read: {0}")]
     Storage(String),
+    /// The disk would have to be waited for, and the caller must not.
+    #[error("what is read is not in memory")]
+    NotInMemory,
 }
 
 /// The metadata quorum did not take a change.

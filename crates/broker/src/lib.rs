@@ -9,6 +9,7 @@ mod apply;
 mod broker;
 pub mod budget;
 mod cleaner;
+mod cold_reads;
 pub mod config;
 mod configs;
 pub mod error;
@@ -25,6 +26,7 @@ mod topics;
 mod upkeep;
 
 pub use broker::{Broker, METADATA_FOLDER, StartError};
+pub use cold_reads::ColdReads;
 pub use configs::{AlterRefusal, AlterRequest, RequestedChange, RequestedEdit};
 pub use folders::{Folders, OfflineFolder, ReplicaHealth};
 pub use offsets::OffsetRefusal;
@@ -32,7 +34,7 @@ pub use topic_table::{Topic, TopicRef, TopicTable};
 pub use topics::{CreateTopic, GrowTopic, TopicRefusal};
 
 // What front ends see of the layers below, which they do not use themselves.
-pub use log::{AppendError, LogDir, LogError, ProducerEntry, RecordFault, Region, Slice};
+pub use log::{AppendError, LogDir, LogError, ProducerEntry, RecordFault, Region, Slice, Wait};
 pub use metadata::{
     BrokerImage, ConfigResource, CreatedTopic, Endpoint, Image, NodeId, PartitionImage, Refusal,
     Security, TopicId, TopicImage, check_topic_name,

@@ -71,3 +71,11 @@ pub const PRODUCE_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Producer ids taken from the metadata at a time, as Kafka does: a block costs one metadata
 /// record, and a restart wastes what is left of it.
 pub const PRODUCER_ID_BLOCK: i32 = 1000;
+
+/// Reads that wait for a disk at once, each on a thread: enough to keep a disk busy that works on many
+/// at a time, few enough that their threads cost nothing beside what is read.
+pub const COLD_READS_MAX: usize = 32;
+
+/// How much of a file is brought into memory before it is sent, and again after that: what a consumer
+/// asks of a partition unless it is told otherwise.
+pub const COLD_READ_BYTES: usize = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use log::{ReadError, Slice};
+use log::{ReadError, Slice, Wait};
 use records::{LeaderEpoch, Offset};
 use replication::Partition;
 use tokio::sync::Notify;
@@ -23,12 +23,14 @@ pub struct Fetched {
 }
 
 /// Reads from `offset` up to the high watermark. With `at_least_one`, the first batch comes whole
-/// even when it is larger than `bytes_max`.
+/// even when it is larger than `bytes_max`. Who must not wait for the disk is refused with
+/// [`ReadRefusal::NotInMemory`] where it would be waited for, also where the log is not open.
 pub fn read(
     partition: &Arc<Partition>,
     offset: Offset,
     bytes_max: usize,
     at_least_one: bool,
+    wait: Wait,
 ) -> Result<Fetched, ReadRefusal> {
     if let Some((log_start, end)) = partition.at_rest()
         && offset == end
@@ -37,7 +39,12 @@ pub fn read(
         let slice = Slice::empty(offset);
         return Ok(Fetched { slice, high_watermark: end, last_stable: end, log_start });
     }
-    let log = partition.log().map_err(|error| ReadRefusal::Storage(error.to_string()))?;
+    let log = match wait {
+        Wait::ForDisk => {
+            partition.log().map_err(|error| ReadRefusal::Storage(error.to_string()))?
+        }
+        Wait::Never => partition.log_at_hand().ok_or(ReadRefusal::NotInMemory)?,
+    };
     let high_watermark = partition.high_watermark();
     let log_start = log.log_start();
     if offset < log_start || offset > high_watermark.max(log_start) {
@@ -57,8 +64,13 @@ pub fn read(
             end: high_watermark,
         });
     }
-    let slice = match log.read(offset, high_watermark, bytes_max, at_least_one) {
-        Ok(slice) => slice,
+    let found = match wait {
+        Wait::ForDisk => log.read(offset, high_watermark, bytes_max, at_least_one).map(Some),
+        Wait::Never => log.read_in_memory(offset, high_watermark, bytes_max, at_least_one),
+    };
+    let slice = match found {
+        Ok(Some(slice)) => slice,
+        Ok(None) => return Err(ReadRefusal::NotInMemory),
         Err(ReadError::OutOfRange { .. }) => {
             let start = log.log_start();
             return Err(ReadRefusal::OutOfRange { asked: offset, start, end: high_watermark });

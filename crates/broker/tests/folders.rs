@@ -78,7 +78,8 @@ fn count(broker: &Broker, topic: &str, index: i32) -> i64 {
     let mut at = partition.log().expect("it opens").log_start();
     let mut records = 0;
     loop {
-        let fetched = broker::read::read(&partition, at, 1 << 20, true).expect("readable");
+        let fetched = broker::read::read(&partition, at, 1 << 20, true, broker::Wait::ForDisk)
+            .expect("readable");
         if fetched.slice.is_empty() {
             return records;
         }

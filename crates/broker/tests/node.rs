@@ -62,7 +62,8 @@ fn read(broker: &Broker, topic: &str, index: i32) -> Vec<String> {
     let mut values = Vec::new();
     let mut at = partition.log().expect("it opens").log_start();
     loop {
-        let fetched = broker::read::read(&partition, at, 1 << 20, true).expect("readable");
+        let fetched = broker::read::read(&partition, at, 1 << 20, true, broker::Wait::ForDisk)
+            .expect("readable");
         if fetched.slice.is_empty() {
             return values;
         }
@@ -325,7 +326,8 @@ async fn a_partition_at_rest_wakes_when_it_is_written_to() {
     let partition = topic.partition(1).expect("the partition is there");
     let end = partition.high_watermark();
     assert_eq!((end, partition.size_bytes().expect("known") > 0), (Offset(2), true));
-    let nothing = broker::read::read(&partition, end, 1 << 20, true).expect("the end is known");
+    let nothing = broker::read::read(&partition, end, 1 << 20, true, broker::Wait::ForDisk)
+        .expect("the end is known");
     assert!(nothing.slice.is_empty());
     assert_eq!(opened(), 0, "looking at the end woke it");
 

@@ -5,10 +5,15 @@
 //! twin ([`crate::sim::SimDisk`]) takes both away as harshly as a real disk may.
 
 use std::fmt::Debug;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::Advice;
+use rustix::io::{Errno, ReadWriteFlags};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,11 @@ pub trait File: Send + Sync + Debug {
     }
     /// Reads at most `bytes.len()`; 0 means the end.
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Reads what is in memory and waits for no disk: `ErrorKind::WouldBlock` where not even the first
+    /// byte is. Where the file system cannot say, this is [`File::read_at`].
+    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Has the system begin to read a part of the file into memory.
+    fn prefetch(&self, position: u64, len: u64);
     /// Writes all parts one after the other, as one system call where the kernel allows.
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     /// Makes the content, and the length needed to read it, durable.
@@ -113,6 +123,41 @@ impl dyn File + '_ {
             }
         }
         Ok(())
+    }
+}
+
+/// A file as far as it is in memory: reads fail with `ErrorKind::WouldBlock` where they would wait for
+/// the disk.
+#[derive(Debug)]
+pub struct InMemory<'a>(pub &'a dyn File);
+
+impl File for InMemory<'_> {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.0.read_in_memory_at(bytes, position)
+    }
+    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.0.read_in_memory_at(bytes, position)
+    }
+    fn prefetch(&self, position: u64, len: u64) {
+        self.0.prefetch(position, len);
+    }
+    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.0.write_all_at(parts, position)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn allocate(&self, position: u64, len: u64) -> io::Result<()> {
+        self.0.allocate(position, len)
+    }
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.fd()
     }
 }
 
@@ -156,7 +201,11 @@ const HANDLES_MAX: usize = 200_000;
 pub struct SystemDisk;
 
 #[derive(Debug)]
-struct SystemFile(std::fs::File);
+struct SystemFile {
+    file: std::fs::File,
+    /// The file system does not say what is in memory: a tmpfs, which has all of it there, or an old one.
+    silent: AtomicBool,
+}
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 impl Disk for SystemDisk {
@@ -169,7 +218,8 @@ impl Disk for SystemDisk {
             OpenMode::Create => options.write(true).create(true).truncate(false),
             OpenMode::CreateNew => options.write(true).create_new(true),
         };
-        Ok(Arc::new(SystemFile(options.open(path)?)))
+        let file = options.open(path)?;
+        Ok(Arc::new(SystemFile { file, silent: AtomicBool::new(false) }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -249,11 +299,31 @@ impl Disk for SystemDisk {
 
 impl File for SystemFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.0, bytes, position)
+        std::os::unix::fs::FileExt::read_at(&self.file, bytes, position)
+    }
+
+    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        if self.silent.load(Ordering::Relaxed) {
+            return self.read_at(bytes, position);
+        }
+        let parts = &mut [IoSliceMut::new(bytes)];
+        match rustix::io::preadv2(&self.file, parts, position, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(read),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                self.silent.store(true, Ordering::Relaxed);
+                self.read_at(bytes, position)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn prefetch(&self, position: u64, len: u64) {
+        // A hint: where it is not taken, the reads that follow wait.
+        let _ = rustix::fs::fadvise(&self.file, position, NonZeroU64::new(len), Advice::WillNeed);
     }
 
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
@@ -262,10 +332,10 @@ impl File for SystemFile {
         while written < total {
             // After a short write, what is left is sliced anew; the first call takes all as it is.
             let result = if written == 0 {
-                rustix::io::pwritev(&self.0, parts, position)
+                rustix::io::pwritev(&self.file, parts, position)
             } else {
                 let rest = rest_of(parts, written);
-                rustix::io::pwritev(&self.0, &rest, position + written as u64)
+                rustix::io::pwritev(&self.file, &rest, position + written as u64)
             };
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -278,22 +348,27 @@ impl File for SystemFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn allocate(&self, position: u64, len: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, position, len) {
+        match rustix::fs::fallocate(
+            &self.file,
+            rustix::fs::FallocateFlags::KEEP_SIZE,
+            position,
+            len,
+        ) {
             Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        Some(self.file.as_fd())
     }
 }
 

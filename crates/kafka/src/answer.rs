@@ -2,10 +2,9 @@
 
 use std::pin::Pin;
 
-use broker::Region;
 use smallvec::SmallVec;
 
-use crate::output::Piece;
+use crate::output::{FilePiece, Piece};
 
 /// A whole response frame in pieces.
 #[derive(Debug, Default)]
@@ -34,7 +33,7 @@ pub(crate) enum Reply {
 
 impl Answer {
     /// The answer that `encoded` is, with `regions` in the places of its external pieces.
-    pub(crate) fn new(encoded: wire::Encoded, regions: &[Region]) -> Answer {
+    pub(crate) fn new(encoded: wire::Encoded, regions: &[FilePiece]) -> Answer {
         let mut pieces = SmallVec::new();
         for piece in encoded.into_pieces() {
             match piece {

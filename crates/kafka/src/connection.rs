@@ -7,7 +7,7 @@
 //! behind anything else nothing is, as in Kafka.
 //!
 //! Before it sleeps, whatever is to wake it is registered: the socket for bytes, or for room to send;
-//! the first parked request; the byte budget; the timer.
+//! the first parked request; the byte budget; the timer; who brings in what is sent next.
 //!
 //! Nothing here knows what a request means: [`crate::dispatch`] does.
 
@@ -100,7 +100,8 @@ impl Connection {
             let held_up = self.dispatch_frames(context);
             self.collect_answers(context);
             let mut sent = 0;
-            let flushed = self.output.poll_flush(context, &mut self.stream, &mut sent);
+            let cold_reads = self.shared.broker.cold_reads();
+            let flushed = self.output.poll_flush(context, &mut self.stream, cold_reads, &mut sent);
             self.watch.sent(sent);
             self.tally.count(self.answers_cost());
             match flushed {
@@ -199,7 +200,7 @@ impl Connection {
         let bed = Bed {
             half_a_frame: listening && self.input.is_partial(),
             holds_memory: self.input.held() > 0 || self.answers_cost() > FREE_OUTPUT_BYTES,
-            replies: !self.output.is_empty(),
+            replies: !self.output.is_empty() && !self.output.waits_for_disk(),
         };
         if let Some(soon) = self.watch.sleep(|| clock.monotonic(), bed) {
             self.timer = Box::pin(env::clock::sleep(soon));

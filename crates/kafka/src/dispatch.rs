@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use broker::Region;
 use broker::limits::REQUEST_ARRAY_BYTES_MAX;
 use bytes::Bytes;
 use wire::messages::api_versions::ApiVersionsRequest;
@@ -18,6 +17,7 @@ use wire::{ApiKey, Message, Request, Response, Str, frame};
 use crate::answer::{Answer, Reply};
 use crate::handlers;
 use crate::listener::Shared;
+use crate::output::FilePiece;
 
 /// What a connection knows of its peer.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Call {
     }
 
     /// The frame of a response that has regions of files in it.
-    pub(crate) fn answer_with<R: Response>(&self, response: &R, regions: &[Region]) -> Answer {
+    pub(crate) fn answer_with<R: Response>(&self, response: &R, regions: &[FilePiece]) -> Answer {
         match frame::encode_response(self.version, self.correlation_id, response) {
             Ok(encoded) => Answer::new(encoded, regions),
             Err(error) => {

@@ -40,7 +40,8 @@ impl Coded for LogError {
             | LogError::Damaged { .. }
             | LogError::TailMissing { .. }
             | LogError::TopicIdMismatch { .. }
-            | LogError::Closed => ErrorCode::KafkaStorageError,
+            | LogError::Closed
+            | LogError::NotInMemory => ErrorCode::KafkaStorageError,
         }
     }
 }
@@ -79,7 +80,7 @@ impl Coded for ReadRefusal {
         match self {
             ReadRefusal::Partition(error) => error.code(),
             ReadRefusal::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-            ReadRefusal::Storage(_) => ErrorCode::KafkaStorageError,
+            ReadRefusal::Storage(_) | ReadRefusal::NotInMemory => ErrorCode::KafkaStorageError,
         }
     }
 }

@@ -1,14 +1,17 @@
 //! What a connection still has to send: buffers and regions of files, in order.
 //!
 //! Buffers that follow each other leave in one vectored write; a region goes from the page cache to
-//! the socket, and costs nothing but its handle.
+//! the socket, and costs nothing but its handle. What of a region is not in the page cache is brought
+//! there first, by a thread that may wait for the disk, a part at a time: nothing is sent meanwhile, and
+//! the worker serves others.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use broker::Region;
+use broker::limits::COLD_READ_BYTES;
+use broker::{ColdReads, Region};
 use bytes::{Buf, Bytes};
 use env::net::Stream;
 use tokio::io::AsyncWrite;
@@ -19,7 +22,15 @@ pub(crate) enum Piece {
     /// Bytes in memory.
     Bytes(Bytes),
     /// A region of a segment file.
-    File(Region),
+    File(FilePiece),
+}
+
+/// A region of a segment file that is sent from there.
+#[derive(Clone, Debug)]
+pub(crate) struct FilePiece {
+    pub(crate) region: Region,
+    /// So many of its first bytes were in memory a moment ago.
+    pub(crate) in_memory: usize,
 }
 
 /// Buffers handed to one write: enough for a burst of small replies, on the stack.
@@ -41,7 +52,7 @@ impl Piece {
     fn is_empty(&self) -> bool {
         match self {
             Piece::Bytes(bytes) => bytes.is_empty(),
-            Piece::File(region) => region.len == 0,
+            Piece::File(piece) => piece.region.len == 0,
         }
     }
 
@@ -53,8 +64,9 @@ impl Piece {
                 bytes.advance(taken);
                 taken
             }
-            Piece::File(region) => {
+            Piece::File(FilePiece { region, in_memory }) => {
                 let taken = sent.min(region.len);
+                *in_memory = in_memory.saturating_sub(taken);
                 region.position += taken as u64;
                 region.len -= taken;
                 taken
@@ -63,12 +75,59 @@ impl Piece {
     }
 }
 
+impl FilePiece {
+    /// Makes sure that some of what is sent next is in memory.
+    fn poll_bring_in(
+        &mut self,
+        context: &mut Context<'_>,
+        coming: &mut Option<Coming>,
+        cold_reads: &ColdReads,
+    ) -> Poll<io::Result<()>> {
+        if self.in_memory == 0 {
+            if coming.is_none() && !self.region.is_in_memory(COLD_READ_BYTES) {
+                let region = self.region.clone();
+                *coming = Some(Box::pin(cold_reads.run(move || region.bring_in(COLD_READ_BYTES))));
+            }
+            if let Some(bringing) = coming {
+                let brought = ready!(bringing.as_mut().poll(context));
+                *coming = None;
+                brought??;
+            }
+            self.in_memory = COLD_READ_BYTES;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends some of what is in memory.
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        stream: &mut Stream,
+    ) -> Poll<io::Result<usize>> {
+        let Region { file, position, len } = &self.region;
+        match stream.poll_send_file(context, &**file, *position, self.in_memory.min(*len))? {
+            // The file is shorter than the log said: the reply cannot be completed.
+            Poll::Ready(0) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Ready(sent) => Poll::Ready(Ok(sent)),
+            Poll::Pending => {
+                // When the peer takes more, it may not be in memory any longer.
+                self.in_memory = 0;
+                Poll::Pending
+            }
+        }
+    }
+}
+
 /// The queue of one connection: pieces, none of them empty, each with its cost when it came.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Output {
     pieces: VecDeque<(Piece, usize)>,
     cost: usize,
+    /// Brings in the next part of the region in front.
+    coming: Option<Coming>,
 }
+
+type Coming = Pin<Box<dyn Future<Output = io::Result<io::Result<()>>> + Send>>;
 
 impl Output {
     /// Adds a piece at the end; empty ones are dropped.
@@ -90,15 +149,22 @@ impl Output {
         self.cost
     }
 
-    /// Sends until all is gone or the peer takes no more; counts in `sent` what went.
+    /// Whether it is the disk that is waited for, and not the peer.
+    pub(crate) fn waits_for_disk(&self) -> bool {
+        self.coming.is_some()
+    }
+
+    /// Sends until all is gone, the peer takes no more, or the disk has to be waited for; counts in
+    /// `sent` what went.
     pub(crate) fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
         stream: &mut Stream,
+        cold_reads: &ColdReads,
         sent: &mut usize,
     ) -> Poll<io::Result<()>> {
         while !self.pieces.is_empty() {
-            let some = ready!(self.poll_write_once(context, stream))?;
+            let some = ready!(self.poll_write_once(context, stream, cold_reads))?;
             if some == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -115,22 +181,14 @@ impl Output {
         &mut self,
         context: &mut Context<'_>,
         stream: &mut Stream,
+        cold_reads: &ColdReads,
     ) -> Poll<io::Result<usize>> {
+        if let Some((Piece::File(piece), _)) = self.pieces.front_mut() {
+            ready!(piece.poll_bring_in(context, &mut self.coming, cold_reads))?;
+            return piece.poll_send(context, stream);
+        }
         match self.pieces.front() {
-            None => Poll::Ready(Ok(0)),
-            Some((Piece::File(region), _)) => {
-                let sent = ready!(stream.poll_send_file(
-                    context,
-                    &*region.file,
-                    region.position,
-                    region.len
-                ))?;
-                if sent == 0 {
-                    // The file is shorter than the log said: the reply cannot be completed.
-                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-                }
-                Poll::Ready(Ok(sent))
-            }
+            None | Some((Piece::File(_), _)) => Poll::Ready(Ok(0)),
             Some((Piece::Bytes(only), _)) if self.pieces.len() == 1 => {
                 Pin::new(stream).poll_write(context, only)
             }

@@ -42,6 +42,7 @@ pub(crate) use self::swap::SwapFile;
 use self::transactions::{Aborted, Transactions};
 use crate::error::{LogError, codec_text};
 use crate::log::Log;
+use crate::read::Wait;
 use crate::section::Section;
 use crate::segment::{Segment, Warm};
 use crate::walk::BatchWalk;
@@ -310,7 +311,9 @@ impl Log {
             let (path, extent) = (segment.path(), segment.extent());
             let file = segment.file(disk, &warm)?;
             let start = match segment.base < from {
-                true => self.find(segment, &*file, extent, from)?.map(|(position, _)| position),
+                true => self
+                    .find(segment, &*file, extent, from, Wait::ForDisk)?
+                    .map(|(position, _)| position),
                 false => Some(0),
             };
             let Some(start) = start else { continue };

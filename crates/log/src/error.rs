@@ -86,6 +86,9 @@ pub enum LogError {
     /// The log was closed or deleted.
     #[error("the log is closed")]
     Closed,
+    /// The disk would have to be waited for, by a read that must not wait.
+    #[error("what is read is not in memory")]
+    NotInMemory,
 }
 
 impl LogError {
@@ -126,7 +129,7 @@ impl LogError {
             | LogError::TailMissing { .. }
             | LogError::TopicIdMismatch { .. }
             | LogError::Closed => true,
-            LogError::OutOfRange { .. } | LogError::Full { .. } => false,
+            LogError::OutOfRange { .. } | LogError::Full { .. } | LogError::NotInMemory => false,
         }
     }
 }

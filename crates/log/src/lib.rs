@@ -27,6 +27,7 @@ pub mod names;
 mod producers;
 mod read;
 mod recovery;
+mod region;
 #[cfg(feature = "test-support")]
 pub mod reread;
 mod retention;
@@ -51,8 +52,9 @@ pub use log::Log;
 pub use log_dir::{Claim, Identity, LogDir, LogDirError, REPLACES_LOST, Resting};
 pub use lookup::TimedOffset;
 pub use producers::{ProducedBatch, ProducerEntry, Producers, SnapshotError};
-pub use read::{Region, Slice};
+pub use read::{Slice, Wait};
 pub use records::TimestampType;
+pub use region::Region;
 pub use retention::RetentionReport;
 pub use sync::{DurableListener, Syncer};
 pub use validate::Origin;

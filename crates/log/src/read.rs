@@ -2,31 +2,23 @@
 //!
 //! A slice is whole batches. It begins with the batch that holds the offset asked for, which may begin
 //! before it, and ends before the end asked for. No lock of the writer is taken; bytes are read only to
-//! find where batches begin, and then only headers.
+//! find where batches begin, and then only headers. Who must not wait for the disk asks for what is in
+//! memory, and is told when that is not enough.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use env::File;
+use env::disk::InMemory;
 use records::Offset;
 
 use crate::error::{LogError, ReadError};
-use crate::index::relative;
+use crate::index::{Index, relative};
 use crate::log::Log;
+use crate::region::Region;
 use crate::segment::{Extent, Segment};
 use crate::walk::HeaderWalk;
-
-/// A part of a segment file.
-#[derive(Clone, Debug)]
-pub struct Region {
-    /// The file.
-    pub file: Arc<dyn File>,
-    /// Where the part begins.
-    pub position: u64,
-    /// How long it is.
-    pub len: usize,
-}
 
 /// Whole batches in their files.
 #[derive(Clone, Debug)]
@@ -37,15 +29,6 @@ pub struct Slice {
     pub next: Offset,
     /// Where the bytes are, in order.
     pub regions: Vec<Region>,
-}
-
-impl Region {
-    /// The bytes.
-    pub fn load(&self) -> io::Result<Bytes> {
-        let mut bytes = vec![0; self.len];
-        self.file.read_exact_at(&mut bytes, self.position)?;
-        Ok(bytes.into())
-    }
 }
 
 impl Slice {
@@ -80,6 +63,24 @@ impl Slice {
     }
 }
 
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It may.
+    ForDisk,
+    /// It may not, and fails with [`LogError::NotInMemory`] instead.
+    Never,
+}
+
+/// What is asked of a read besides where it begins.
+#[derive(Clone, Copy)]
+struct Terms {
+    end: Offset,
+    bytes_max: usize,
+    at_least_one: bool,
+    wait: Wait,
+}
+
 impl Log {
     /// Batches from the one that holds `from` up to `end` (exclusive), at most `bytes_max` bytes of
     /// them, or the first alone however large when `at_least_one` is set.
@@ -90,19 +91,39 @@ impl Log {
         bytes_max: usize,
         at_least_one: bool,
     ) -> Result<Slice, ReadError> {
+        self.read_on(from, Terms { end, bytes_max, at_least_one, wait: Wait::ForDisk })
+    }
+
+    /// [`Log::read`] that never waits for the disk: `None` where it would have to.
+    pub fn read_in_memory(
+        &self,
+        from: Offset,
+        end: Offset,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ReadError> {
+        let terms = Terms { end, bytes_max, at_least_one, wait: Wait::Never };
+        match self.read_on(from, terms) {
+            Ok(slice) => Ok(Some(slice)),
+            Err(ReadError::Storage(LogError::NotInMemory)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_on(&self, from: Offset, terms: Terms) -> Result<Slice, ReadError> {
         // The end is read first: what is published later is not asked for.
         let log_end = self.log_end();
         let log_start = self.log_start();
         if from < log_start || from > log_end {
             return Err(ReadError::OutOfRange { from, log_start, log_end });
         }
-        let end = end.min(log_end);
-        if from >= end {
+        let terms = Terms { end: terms.end.min(log_end), ..terms };
+        if from >= terms.end {
             return Ok(Slice::empty(from));
         }
         loop {
             let segments = self.segments.load();
-            let result = self.read_from(&segments, from, end, bytes_max, at_least_one);
+            let result = self.read_from(&segments, from, terms);
             // Segments that were replaced meanwhile may have lost their files.
             if result.is_ok() || Arc::ptr_eq(&segments, &self.segments.load()) {
                 return result.map_err(|error| self.gone(from, error));
@@ -114,22 +135,22 @@ impl Log {
         &self,
         segments: &[Arc<Segment>],
         from: Offset,
-        end: Offset,
-        bytes_max: usize,
-        at_least_one: bool,
+        terms: Terms,
     ) -> Result<Slice, LogError> {
         let mut slice = Slice::empty(from);
         let at = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
         for segment in segments.get(at..).unwrap_or_default() {
-            if segment.base >= end {
+            if segment.base >= terms.end {
                 break;
             }
-            let left = bytes_max.saturating_sub(slice.len());
+            let left = terms.bytes_max.saturating_sub(slice.len());
             let first = slice.is_empty();
-            if left == 0 && !(first && at_least_one) {
+            let at_least_one = first && terms.at_least_one;
+            if left == 0 && !at_least_one {
                 break;
             }
-            let found = self.read_segment(segment, slice.next, end, left, first && at_least_one)?;
+            let terms = Terms { bytes_max: left, at_least_one, ..terms };
+            let found = self.read_segment(segment, slice.next, terms)?;
             let Some((part, to_its_end)) = found else { continue };
             if first && !part.regions.is_empty() {
                 slice.start = part.start;
@@ -158,17 +179,22 @@ impl Log {
         &self,
         segment: &Segment,
         from: Offset,
-        end: Offset,
-        bytes_max: usize,
-        at_least_one: bool,
+        terms: Terms,
     ) -> Result<Option<(Slice, bool)>, LogError> {
         let extent = segment.extent();
         // The second: it was just begun.
         if extent.next <= from || extent.next == segment.base {
             return Ok(None);
         }
-        let file = segment.file(&*self.env.disk, &self.warm)?;
-        let Some((position, start)) = self.find(segment, &*file, extent, from)? else {
+        let file = match terms.wait {
+            Wait::ForDisk => segment.file(&*self.env.disk, &self.warm)?,
+            Wait::Never => segment.open_file().ok_or(LogError::NotInMemory)?,
+        };
+        let found = match terms.wait {
+            Wait::ForDisk => self.part(segment, &*file, extent, from, terms)?,
+            Wait::Never => self.part(segment, &InMemory(&*file), extent, from, terms)?,
+        };
+        let Some((position, start, Extent { size: stop, next })) = found else {
             // Compaction leaves holes, but never takes the last batch of a segment.
             return Err(LogError::Damaged {
                 path: segment.path(),
@@ -177,14 +203,28 @@ impl Log {
                 what: format!("it was written up to offset {} and ends before", extent.next),
             });
         };
-        let stop = self.stop(segment, &*file, extent, position, end, bytes_max, at_least_one)?;
-        let Extent { size: stop, next } = stop;
         if stop == position {
             return Ok(Some((Slice::empty(from), false)));
         }
         let len = usize::try_from(stop - position).unwrap_or(0);
         let regions = vec![Region { file, position: u64::from(position), len }];
         Ok(Some((Slice { start, next, regions }, stop == extent.size)))
+    }
+
+    /// Where in the file the part begins, its first offset, and where it ends.
+    fn part(
+        &self,
+        segment: &Segment,
+        file: &dyn File,
+        extent: Extent,
+        from: Offset,
+        terms: Terms,
+    ) -> Result<Option<(u32, Offset, Extent)>, LogError> {
+        let Some((position, start)) = self.find(segment, file, extent, from, terms.wait)? else {
+            return Ok(None);
+        };
+        let stop = self.stop(segment, file, extent, position, terms)?;
+        Ok(Some((position, start, stop)))
     }
 
     /// Where the first batch begins that ends at or after `from`, and its base offset.
@@ -194,20 +234,21 @@ impl Log {
         file: &dyn File,
         extent: Extent,
         from: Offset,
+        wait: Wait,
     ) -> Result<Option<(u32, Offset)>, LogError> {
         if from <= segment.base {
             // The first batch, whose base offset is that of the segment but for compaction.
             let mut walk = HeaderWalk::new(file, 0, extent.size);
-            return match walk.next().map_err(|error| error.in_file(&segment.path(), from))? {
+            return match walk.next().map_err(|error| segment.fault(error, from))? {
                 Some((position, header)) => Ok(Some((position, header.base_offset))),
                 None => Ok(None),
             };
         }
         let at = relative(segment.base, from);
-        let hint = segment.with_index(&*self.env.disk, &self.warm, |index| index.entry_at(at))?;
+        let hint = self.with_index(segment, wait, |index| index.entry_at(at))?;
         let mut walk = HeaderWalk::hinted(file, segment.base, hint, 0, extent.size);
         while let Some((position, header)) =
-            walk.next().map_err(|error| error.in_file(&segment.path(), from))?
+            walk.next().map_err(|error| segment.fault(error, from))?
         {
             if header.last_offset() >= from {
                 return Ok(Some((position, header.base_offset)));
@@ -218,29 +259,24 @@ impl Log {
 
     /// Where to stop after `position`: before the first batch that reaches `end` or goes over
     /// `bytes_max`.
-    #[expect(clippy::too_many_arguments, reason = "one question, all of it needed for the answer")]
     fn stop(
         &self,
         segment: &Segment,
         file: &dyn File,
         extent: Extent,
         position: u32,
-        end: Offset,
-        bytes_max: usize,
-        at_least_one: bool,
+        terms: Terms,
     ) -> Result<Extent, LogError> {
+        let Terms { end, bytes_max, at_least_one, wait } = terms;
         let limit = u32::try_from(bytes_max).unwrap_or(u32::MAX).saturating_add(position);
         if extent.next <= end && extent.size <= limit {
             return Ok(extent);
         }
         let at = relative(segment.base, end);
-        let hint = segment
-            .with_index(&*self.env.disk, &self.warm, |index| index.last_within(at, limit))?;
+        let hint = self.with_index(segment, wait, |index| index.last_within(at, limit))?;
         let mut walk = HeaderWalk::hinted(file, segment.base, hint, position, extent.size);
         let mut stop = Extent { size: walk.position(), next: segment.base };
-        while let Some((begin, header)) =
-            walk.next().map_err(|error| error.in_file(&segment.path(), end))?
-        {
+        while let Some((begin, header)) = walk.next().map_err(|error| segment.fault(error, end))? {
             let whole = u32::try_from(header.size_in_bytes()).unwrap_or(u32::MAX);
             let over = begin.saturating_add(whole) > limit;
             if header.last_offset() >= end || (over && !(at_least_one && begin == position)) {
@@ -258,6 +294,18 @@ impl Log {
         Ok(stop)
     }
 
+    fn with_index<T>(
+        &self,
+        segment: &Segment,
+        wait: Wait,
+        look: impl FnOnce(&Index) -> T,
+    ) -> Result<T, LogError> {
+        match wait {
+            Wait::ForDisk => segment.with_index(&*self.env.disk, &self.warm, look),
+            Wait::Never => segment.with_loaded_index(look).map_err(|_| LogError::NotInMemory),
+        }
+    }
+
     fn base_at(
         &self,
         segment: &Segment,
@@ -266,7 +314,10 @@ impl Log {
         extent: Extent,
     ) -> Result<Offset, LogError> {
         let mut walk = HeaderWalk::new(file, position, extent.size);
-        let header = walk.next().map_err(|error| error.in_file(&segment.path(), extent.next))?;
+        let header = walk.next().map_err(|error| segment.fault(error, extent.next))?;
         Ok(header.map_or(extent.next, |(_, header)| header.base_offset))
     }
 }
+
+#[cfg(test)]
+mod tests;

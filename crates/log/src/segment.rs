@@ -21,7 +21,7 @@ use records::{BatchHeader, Offset, Timestamp};
 use crate::error::LogError;
 use crate::index::{Index, relative};
 use crate::names;
-use crate::walk::{HeaderWalk, to_usize};
+use crate::walk::{HeaderWalk, WalkError, to_usize};
 
 /// The greatest timestamp of a segment and the last offset of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,10 @@ impl File for NoFile {
     fn read_at(&self, _bytes: &mut [u8], _position: u64) -> std::io::Result<usize> {
         Ok(0)
     }
+    fn read_in_memory_at(&self, _bytes: &mut [u8], _position: u64) -> std::io::Result<usize> {
+        Ok(0)
+    }
+    fn prefetch(&self, _position: u64, _len: u64) {}
     fn write_all_at(&self, _parts: &[IoSlice<'_>], _position: u64) -> std::io::Result<()> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
@@ -200,21 +204,29 @@ impl Segment {
 
     /// The open file; a sealed segment opens it, and `warm` keeps it open.
     pub fn file(&self, disk: &dyn Disk, warm: &Mutex<Warm>) -> Result<Arc<dyn File>, LogError> {
-        let mut handle = self.handle.lock();
-        let known = match &*handle {
-            Handle::Open(file) => return Ok(file.clone()),
-            Handle::OnDemand(file) => file.upgrade(),
-        };
-        if let Some(file) = known {
+        if let Some(file) = self.open_file() {
             return Ok(file);
         }
-        // The path lock is held while opening, so that a rename for deletion cannot come between.
+        // The path lock is held while opening, so that a rename for deletion cannot come between; that
+        // of the handle is not, as those who must not wait take it.
         let path = self.path.lock();
+        if let Some(file) = self.open_file() {
+            return Ok(file);
+        }
         let file =
             disk.open(&path, OpenMode::Read).map_err(|error| LogError::io(&path, "open", error))?;
-        *handle = Handle::OnDemand(Arc::downgrade(&file));
-        warm.lock().file = Some(file.clone());
+        *self.handle.lock() = Handle::OnDemand(Arc::downgrade(&file));
+        let before = warm.lock().file.replace(file.clone());
+        drop(before);
         Ok(file)
+    }
+
+    /// The file, if it is open.
+    pub fn open_file(&self) -> Option<Arc<dyn File>> {
+        match &*self.handle.lock() {
+            Handle::Open(file) => Some(file.clone()),
+            Handle::OnDemand(file) => file.upgrade(),
+        }
     }
 
     /// Makes batches that are in the file visible. Only the writer calls this.
@@ -332,6 +344,24 @@ impl Segment {
         warm: &Mutex<Warm>,
         look: impl FnOnce(&Index) -> T,
     ) -> Result<T, LogError> {
+        let look = match self.with_loaded_index(look) {
+            Ok(seen) => return Ok(seen),
+            Err(look) => look,
+        };
+        let file = self.file(disk, warm)?;
+        let index = Arc::new(match self.load_index(disk) {
+            Some(index) => index,
+            None => self.build_index(&*file)?,
+        });
+        self.state.write().index = Resident::Sealed(Arc::downgrade(&index));
+        let now = Warm { file: Some(file), _index: Some(index.clone()) };
+        let before = std::mem::replace(&mut *warm.lock(), now);
+        drop(before);
+        Ok(look(&index))
+    }
+
+    /// Runs `look` on the indexes if they are in memory, else gives it back.
+    pub fn with_loaded_index<T, F: FnOnce(&Index) -> T>(&self, look: F) -> Result<T, F> {
         let known = {
             let state = self.state.read();
             match &state.index {
@@ -339,17 +369,19 @@ impl Segment {
                 Resident::Sealed(index) => index.upgrade(),
             }
         };
-        if let Some(index) = known {
-            return Ok(look(&index));
+        match known {
+            Some(index) => Ok(look(&index)),
+            None => Err(look),
         }
-        let file = self.file(disk, warm)?;
-        let index = Arc::new(match self.load_index(disk) {
-            Some(index) => index,
-            None => self.build_index(&*file)?,
-        });
-        self.state.write().index = Resident::Sealed(Arc::downgrade(&index));
-        *warm.lock() = Warm { file: Some(file), _index: Some(index.clone()) };
-        Ok(look(&index))
+    }
+
+    /// What a failed walk over the file means. A walk that was not to wait takes no lock for it that is
+    /// held while the file is opened.
+    pub fn fault(&self, error: WalkError, offset: Offset) -> LogError {
+        if error.would_block() {
+            return LogError::NotInMemory;
+        }
+        error.in_file(&self.path(), offset)
     }
 
     /// The indexes out of their files, unless those are missing or not what was written.

@@ -16,6 +16,7 @@ use crate::index::{Index, relative};
 use crate::log::{Log, Writer};
 use crate::names;
 use crate::producers::Producers;
+use crate::read::Wait;
 use crate::recovery::first_timestamp;
 use crate::recovery::state::replay;
 use crate::segment::{Segment, Written};
@@ -56,7 +57,7 @@ impl Log {
         };
         let file = kept.file(disk, &self.warm)?;
         let extent = kept.extent();
-        let (position, end) = match self.find(kept, &*file, extent, to)? {
+        let (position, end) = match self.find(kept, &*file, extent, to, Wait::ForDisk)? {
             None => (extent.size, extent.next),
             Some((position, base)) if base <= to => (position, base),
             // Compaction has left nothing at `to`: the log ends where the batch before it does.

@@ -56,7 +56,11 @@ impl<'a> HeaderWalk<'a> {
     ) -> HeaderWalk<'a> {
         if let Some(hint) = hint.filter(|hint| hint.position > start && hint.position < limit) {
             let mut walk = HeaderWalk::new(file, hint.position, limit);
-            let header = walk.bytes().ok().and_then(|bytes| BatchHeader::parse(bytes).ok());
+            let header = match walk.bytes() {
+                // It does not know, and its first step says so.
+                Err(error) if error.would_block() => return walk,
+                bytes => bytes.ok().and_then(|bytes| BatchHeader::parse(bytes).ok()),
+            };
             let last = base.plus(i64::from(hint.relative));
             if header.is_some_and(|header| header.last_offset() == last) {
                 return walk;
@@ -93,7 +97,12 @@ impl<'a> HeaderWalk<'a> {
         let skip = to_usize(self.position.saturating_sub(self.buffer_at));
         if self.buffer.len() < skip.saturating_add(wanted) {
             self.buffer.resize(left.min(HEADERS_READ), 0);
-            self.file.read_exact_at(&mut self.buffer, u64::from(self.position))?;
+            if let Err(error) = self.file.read_exact_at(&mut self.buffer, u64::from(self.position))
+            {
+                // What is in it now was not read.
+                self.buffer.clear();
+                return Err(error.into());
+            }
             self.buffer_at = self.position;
             return Ok(&self.buffer);
         }
@@ -172,6 +181,11 @@ pub(crate) fn to_usize(number: u32) -> usize {
 }
 
 impl WalkError {
+    /// Whether it is only that the disk would have been waited for.
+    pub fn would_block(&self) -> bool {
+        matches!(self, WalkError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// With what the log knows of the place.
     pub fn in_file(self, path: &std::path::Path, offset: Offset) -> crate::LogError {
         match self {

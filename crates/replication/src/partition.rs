@@ -203,8 +203,7 @@ impl Partition {
 
     /// The log beneath, opened where it is not. A log that was damaged stays closed.
     pub fn log(self: &Arc<Partition>) -> Result<Arc<Log>, LogError> {
-        if let Some(log) = self.open_log() {
-            log.touch();
+        if let Some(log) = self.log_at_hand() {
             return Ok(log);
         }
         let mut door = self.opening.lock();
@@ -227,6 +226,14 @@ impl Partition {
             }
         }
         opened
+    }
+
+    /// The log beneath, if nothing has to be waited for.
+    #[must_use]
+    pub fn log_at_hand(&self) -> Option<Arc<Log>> {
+        let log = self.open_log()?;
+        log.touch();
+        Some(log)
     }
 
     fn open(self: &Arc<Partition>) -> Result<Arc<Log>, LogError> {

@@ -53,11 +53,12 @@ const SPACE_BYTES: u64 = 1 << 40;
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     stall: Arc<Stall>,
+    read_stall: Arc<Stall>,
     /// Whose disk it is: that of a process which dies with this generation. None is whoever watches.
     process: Option<u64>,
 }
 
-/// Holds up whoever syncs.
+/// Holds up whoever waits for the disk.
 #[derive(Debug, Default)]
 struct Stall {
     on: Mutex<bool>,
@@ -182,7 +183,8 @@ impl SimDisk {
     #[must_use]
     pub fn of_process(&self) -> SimDisk {
         let process = Some(self.state.lock().generation);
-        SimDisk { state: self.state.clone(), stall: self.stall.clone(), process }
+        let (stall, read_stall) = (self.stall.clone(), self.read_stall.clone());
+        SimDisk { state: self.state.clone(), stall, read_stall, process }
     }
 
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
@@ -278,6 +280,22 @@ impl SimDisk {
         self.stall.changed.notify_all();
     }
 
+    /// Nothing that is in a file now is in memory any more: whoever reads it waits for the disk.
+    pub fn forget_pages(&self) {
+        self.state.lock().files.values_mut().for_each(Content::chill);
+    }
+
+    /// Reads of what is not in memory do not end from now on, or end again.
+    pub fn stall_reads(&self, on: bool) {
+        *self.read_stall.on.lock() = on;
+        self.read_stall.changed.notify_all();
+    }
+
+    /// Reads of what is not in memory fail from now on, or succeed again.
+    pub fn fail_reads(&self, on: bool) {
+        self.state.lock().faults.reads_fail = on;
+    }
+
     /// Few files may be held open for long.
     pub fn limit_handles(&self, most: usize) {
         self.state.lock().faults.handles = Some(most);
@@ -314,7 +332,7 @@ impl SimDisk {
             lie: state.lie,
             ..State::default()
         };
-        SimDisk { state: Arc::new(Mutex::new(copy)), stall: Arc::default(), process: None }
+        SimDisk { state: Arc::new(Mutex::new(copy)), ..SimDisk::default() }
     }
 }
 
@@ -340,6 +358,7 @@ impl Dice {
 struct SimFile {
     state: Arc<Mutex<State>>,
     stall: Arc<Stall>,
+    read_stall: Arc<Stall>,
     generation: u64,
     inode: Inode,
     /// By which it was opened.
@@ -367,13 +386,38 @@ impl File for SimFile {
     }
 
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        let len = bytes.len();
+        let is_cold =
+            |state: &mut State| Ok(state.content(self.inode)?.in_memory(position, len) < len);
+        if self.with(is_cold)? {
+            self.read_stall.wait();
+        }
         self.with(|state| {
+            if is_cold(state)? && state.faults.reads_fail {
+                return Err(io_error());
+            }
             let most = state.faults.read_bytes_max.unwrap_or(usize::MAX);
-            let wanted = bytes.len().min(most);
-            let bytes = bytes.get_mut(..wanted).unwrap_or_default();
-            Ok(state.content(self.inode)?.read(bytes, position))
+            let bytes = bytes.get_mut(..len.min(most)).unwrap_or_default();
+            let content = state.content(self.inode)?;
+            content.warm(position, bytes.len());
+            Ok(content.read(bytes, position))
         })
     }
+
+    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.with(|state| {
+            let most = state.faults.read_bytes_max.unwrap_or(usize::MAX);
+            let content = state.content(self.inode)?;
+            let warm = content.in_memory(position, bytes.len());
+            if warm == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let bytes = bytes.get_mut(..warm.min(most)).unwrap_or_default();
+            Ok(content.read(bytes, position))
+        })
+    }
+
+    fn prefetch(&self, _position: u64, _len: u64) {}
 
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         self.check_writable()?;
@@ -464,6 +508,7 @@ impl Disk for SimDisk {
         Ok(Arc::new(SimFile {
             state: self.state.clone(),
             stall: self.stall.clone(),
+            read_stall: self.read_stall.clone(),
             generation: state.generation,
             inode,
             path: path.to_owned(),

@@ -2,18 +2,22 @@
 //!
 //! Answers are regions of segment files up to the high watermark. A fetch that finds less than
 //! `min_bytes` waits for any of its partitions to acknowledge more, or for `max_wait_ms`. The first
-//! partition with records gives at least one whole batch, whatever the limits say (KIP-74).
+//! partition with records gives at least one whole batch, whatever the limits say (KIP-74). What is in
+//! memory is answered at once; for the rest, the connection waits and its worker does not.
 //!
 //! Gaps: no followers (a replica id is ignored and gets the consumer's view), no preferred read
 //! replica (KIP-392: the hint is read and ignored), no diverging epochs.
 
+mod look;
+
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::limits::FETCH_WAIT_MAX;
-use broker::read::{Fetched, check_epoch, news, read};
-use broker::{Broker, Partition, Region, TopicId, TopicRef, error::ReadRefusal};
-use records::{LeaderEpoch, Offset};
+use broker::read::news;
+use broker::{Broker, Partition, Wait};
+use smallvec::SmallVec;
 use wire::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use wire::{ErrorCode, Piece, Records};
 
@@ -22,6 +26,9 @@ use crate::dispatch::Call;
 use crate::errors::Coded;
 use crate::fetch_sessions::{IDS_SINCE, Plan, Wanted};
 use crate::listener::Shared;
+use crate::output::FilePiece;
+
+use self::look::{Found, Look, Part};
 
 /// Regions up to this size are copied into the answer instead of sent from the file: a copy costs
 /// less than a system call of its own. Not while memory is short.
@@ -29,19 +36,6 @@ const COPY_BYTES_MAX: usize = 32 * 1024;
 
 /// The isolation level that hides open transactions.
 const READ_COMMITTED: i8 = 1;
-
-/// What was found for one wanted partition.
-struct Found {
-    log: Option<Arc<Partition>>,
-    fetched: Result<Fetched, ReadRefusal>,
-}
-
-/// One look at all partitions.
-struct Look {
-    found: Vec<Found>,
-    bytes: usize,
-    refused: bool,
-}
 
 /// The request's limits.
 #[derive(Clone, Copy)]
@@ -70,97 +64,88 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: FetchRequest) ->
             return Reply::Now(call.answer(&response));
         }
     };
-    let look = look(&broker, &plan, terms);
-    if look.suffices(terms) || wait.is_zero() || plan.wanted.is_empty() {
-        return Reply::Now(answer(&broker, &call, &plan, look, terms));
+    let mut look = Look::take(&broker, &plan.wanted, terms, Wait::Never);
+    let enough = look.suffices(terms) || wait.is_zero() || plan.wanted.is_empty();
+    if !look.cut_short && enough && look.load(copy_max(&broker), Wait::Never) {
+        return Reply::Now(answer(&call, &plan, look, terms));
     }
     Reply::later(async move {
-        let look = long_poll(&broker, &plan, terms, look, wait.min(FETCH_WAIT_MAX)).await;
-        answer(&broker, &call, &plan, look, terms)
+        let reader = Reader { broker, plan: Arc::new(plan), terms };
+        match reader.read(look, wait.min(FETCH_WAIT_MAX)).await {
+            Ok(look) => answer(&call, &reader.plan, look, terms),
+            // The process ends, or a thread did.
+            Err(_) => Answer::broken(),
+        }
     })
 }
 
-async fn long_poll(
-    broker: &Broker,
-    plan: &Plan,
+/// A fetch that has to wait, for news or for the disk.
+struct Reader {
+    broker: Arc<Broker>,
+    plan: Arc<Plan>,
     terms: Terms,
-    first: Look,
-    wait: Duration,
-) -> Look {
-    let mut seen = first.seen();
-    let enough = async {
-        loop {
-            news(&seen).await;
-            let look = look(broker, plan, terms);
-            if look.suffices(terms) {
-                return look;
+}
+
+impl Reader {
+    /// Goes on from a first look; gives what is to be answered, loaded.
+    async fn read(&self, mut look: Look, wait: Duration) -> io::Result<Look> {
+        if look.cut_short {
+            look = self.look().await?;
+        }
+        if !look.suffices(self.terms) && !wait.is_zero() {
+            look = self.long_poll(look, wait).await?;
+        }
+        let copy_max = copy_max(&self.broker);
+        if !look.load(copy_max, Wait::Never) {
+            let loading = self.broker.cold_reads().run(move || {
+                look.load(copy_max, Wait::ForDisk);
+                look
+            });
+            look = loading.await?;
+        }
+        Ok(look)
+    }
+
+    async fn look(&self) -> io::Result<Look> {
+        let terms = self.terms;
+        let look = Look::take(&self.broker, &self.plan.wanted, terms, Wait::Never);
+        if !look.cut_short {
+            return Ok(look);
+        }
+        let (broker, plan) = (self.broker.clone(), self.plan.clone());
+        let looking = move || Look::take(&broker, &plan.wanted, terms, Wait::ForDisk);
+        self.broker.cold_reads().run(looking).await
+    }
+
+    async fn long_poll(&self, first: Look, wait: Duration) -> io::Result<Look> {
+        let mut seen = first.seen();
+        let enough = async {
+            loop {
+                news(&seen).await;
+                let look = self.look().await?;
+                if look.suffices(self.terms) {
+                    return Ok(look);
+                }
+                seen = look.seen();
             }
-            seen = look.seen();
+        };
+        match env::clock::timeout(wait, enough).await {
+            Some(look) => look,
+            None => self.look().await,
         }
-    };
-    match env::clock::timeout(wait, enough).await {
-        Some(look) => look,
-        None => look(broker, plan, terms),
     }
 }
 
-fn look(broker: &Broker, plan: &Plan, terms: Terms) -> Look {
-    let mut look = Look { found: Vec::with_capacity(plan.wanted.len()), bytes: 0, refused: false };
-    for wanted in &plan.wanted {
-        let found = look_at(broker, wanted, terms, look.bytes);
-        match &found.fetched {
-            Ok(fetched) => look.bytes += fetched.slice.len(),
-            Err(_) => look.refused = true,
-        }
-        look.found.push(found);
-    }
-    look
+/// Up to which size a region is copied.
+fn copy_max(broker: &Broker) -> usize {
+    if broker.budget().is_crowded() { 0 } else { COPY_BYTES_MAX }
 }
 
-fn look_at(broker: &Broker, wanted: &Wanted, terms: Terms, bytes_before: usize) -> Found {
-    let named = if terms.by_id {
-        TopicRef::Id(TopicId(wanted.topic.id))
-    } else {
-        TopicRef::Name(&wanted.topic.name)
-    };
-    let partition = broker.topic(named).and_then(|topic| topic.partition(wanted.partition));
-    let log = match partition {
-        Ok(log) => log,
-        Err(error) => return Found { log: None, fetched: Err(error.into()) },
-    };
-    let known =
-        (wanted.current_leader_epoch >= 0).then_some(LeaderEpoch(wanted.current_leader_epoch));
-    let left = terms.bytes_max.saturating_sub(bytes_before);
-    let bytes_max = usize::try_from(wanted.bytes_max).unwrap_or_default().min(left);
-    let fetched = check_epoch(&log, known)
-        .map_err(ReadRefusal::from)
-        .and_then(|()| read(&log, Offset(wanted.fetch_offset), bytes_max, bytes_before == 0));
-    Found { log: Some(log), fetched }
-}
-
-impl Look {
-    fn suffices(&self, terms: Terms) -> bool {
-        self.refused || self.bytes >= terms.bytes_min
-    }
-
-    /// Where each partition stood, to wait for what comes after.
-    fn seen(&self) -> Vec<(Arc<Partition>, Offset)> {
-        self.found
-            .iter()
-            .filter_map(|found| match (&found.log, &found.fetched) {
-                (Some(log), Ok(fetched)) => Some((log.clone(), fetched.high_watermark)),
-                _ => None,
-            })
-            .collect()
-    }
-}
-
-fn answer(broker: &Broker, call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
-    let copy_max = if broker.budget().is_crowded() { 0 } else { COPY_BYTES_MAX };
-    let mut regions = Regions { copy_max, files: Vec::new() };
+fn answer(call: &Call, plan: &Plan, look: Look, terms: Terms) -> Answer {
+    let mut files = Vec::new();
     let mut responses: Vec<FetchableTopicResponse> = Vec::new();
     for (wanted, found) in plan.wanted.iter().zip(look.found) {
-        let data = partition_data(wanted, found, terms, &mut regions);
+        let data = partition_data(wanted, found, terms, &mut files);
         if !plan.tell(&wanted.topic, &data) {
             continue;
         }
@@ -177,30 +162,21 @@ fn answer(broker: &Broker, call: &Call, plan: &Plan, look: Look, terms: Terms) -
     }
     let response =
         FetchResponse { session_id: plan.session_id, responses, ..FetchResponse::default() };
-    call.answer_with(&response, &regions.files)
+    call.answer_with(&response, &files)
 }
 
 fn partition_data(
     wanted: &Wanted,
     found: Found,
     terms: Terms,
-    regions: &mut Regions,
+    files: &mut Vec<FilePiece>,
 ) -> PartitionData {
     let fetched = match found.fetched {
         Ok(fetched) => fetched,
         Err(refusal) => return refused(wanted, found.log.as_deref(), refusal.code()),
     };
-    let records = match regions.pieces(fetched.slice.regions) {
-        Ok(records) => records,
-        Err(error) => {
-            tracing::error!(
-                topic = %wanted.topic.name,
-                partition = wanted.partition,
-                %error,
-                "a segment cannot be read"
-            );
-            return refused(wanted, found.log.as_deref(), ErrorCode::KafkaStorageError);
-        }
+    let Some(records) = records(found.parts, files) else {
+        return refused(wanted, found.log.as_deref(), ErrorCode::KafkaStorageError);
     };
     PartitionData {
         partition_index: wanted.partition,
@@ -213,31 +189,21 @@ fn partition_data(
     }
 }
 
-/// The regions of one answer that are sent from their files.
-struct Regions {
-    /// Up to which size a region is copied instead.
-    copy_max: usize,
-    files: Vec<Region>,
-}
-
-impl Regions {
-    /// Small regions as bytes, large ones as places in their file.
-    fn pieces(&mut self, slice: Vec<Region>) -> std::io::Result<Records> {
-        let mut pieces = Vec::with_capacity(slice.len());
-        for region in slice {
-            if region.len <= self.copy_max {
-                pieces.push(Piece::Bytes(region.load()?));
-                continue;
+/// Bytes as they are, regions as places in `files`; `None` where there are more than can be named.
+fn records(parts: SmallVec<[Part; 1]>, files: &mut Vec<FilePiece>) -> Option<Records> {
+    let mut pieces = Vec::with_capacity(parts.len());
+    for part in parts {
+        pieces.push(match part {
+            Part::Bytes(bytes) => Piece::Bytes(bytes),
+            Part::File(file) => {
+                let token = u32::try_from(files.len()).ok()?;
+                let len = u32::try_from(file.region.len).ok()?;
+                files.push(file);
+                Piece::External { token, len }
             }
-            let (token, len) = (u32::try_from(self.files.len()), u32::try_from(region.len));
-            let (Ok(token), Ok(len)) = (token, len) else {
-                return Err(std::io::ErrorKind::FileTooLarge.into());
-            };
-            pieces.push(Piece::External { token, len });
-            self.files.push(region);
-        }
-        Ok(Records::external(pieces))
+        });
     }
+    Some(Records::external(pieces))
 }
 
 fn refused(wanted: &Wanted, log: Option<&Partition>, error: ErrorCode) -> PartitionData {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use broker::Region;
+use broker::{ColdReads, Region};
 use bytes::Bytes;
 use env::disk::OpenMode;
 use env::net::Stream;
@@ -12,7 +12,7 @@ use env::sim::SimDisk;
 use env::{Disk, File};
 use tokio::io::{AsyncReadExt, duplex};
 
-use super::{Output, PIECE_BYTES, Piece};
+use super::{FilePiece, Output, PIECE_BYTES, Piece};
 
 fn bytes(bytes: &[u8]) -> Piece {
     Piece::Bytes(Bytes::copy_from_slice(bytes))
@@ -28,12 +28,20 @@ fn file(len: u8) -> Arc<dyn File> {
     file
 }
 
+fn region(file: &Arc<dyn File>, position: u64, len: usize) -> Piece {
+    let region = Region { file: file.clone(), position, len };
+    Piece::File(FilePiece { region, in_memory: 0 })
+}
+
 /// Sends through a pipe that takes few bytes at a time; gives what came out.
 async fn through(output: &mut Output, pipe: usize) -> Vec<u8> {
     let (ours, mut theirs) = duplex(pipe);
     let send = async move {
         let (mut stream, mut sent) = (Stream::Simulated(ours), 0);
-        poll_fn(|context| output.poll_flush(context, &mut stream, &mut sent)).await.unwrap();
+        let cold_reads = ColdReads::default();
+        poll_fn(|context| output.poll_flush(context, &mut stream, &cold_reads, &mut sent))
+            .await
+            .unwrap();
         sent
     };
     let mut came = Vec::new();
@@ -52,8 +60,7 @@ async fn pieces_leave_in_order_whatever_the_peer_takes() {
             output.push(bytes(&[round; 3]));
             expected.extend_from_slice(&[round; 3]);
             if round % 10 == 0 {
-                let region = Region { file: file.clone(), position: u64::from(round), len: 50 };
-                output.push(Piece::File(region));
+                output.push(region(&file, round.into(), 50));
                 expected.extend(round..round + 50);
             }
         }
@@ -82,18 +89,23 @@ fn a_buffer_counts_whole_until_all_of_it_was_sent() {
 #[test]
 fn a_region_costs_its_handle() {
     let mut output = Output::default();
-    output.push(Piece::File(Region { file: file(10), position: 0, len: 10 }));
-    output.push(Piece::File(Region { file: file(10), position: 0, len: 0 }));
+    output.push(region(&file(10), 0, 10));
+    output.push(region(&file(10), 0, 0));
     assert_eq!(output.cost(), PIECE_BYTES);
 }
 
 #[tokio::test]
 async fn a_file_that_is_too_short_ends_the_connection() {
     let mut output = Output::default();
-    output.push(Piece::File(Region { file: file(10), position: 10, len: 10 }));
+    output.push(region(&file(10), 10, 10));
     let (ours, _theirs) = duplex(64);
     let mut context = Context::from_waker(Waker::noop());
-    let flushed = output.poll_flush(&mut context, &mut Stream::Simulated(ours), &mut 0);
+    let flushed = output.poll_flush(
+        &mut context,
+        &mut Stream::Simulated(ours),
+        &ColdReads::default(),
+        &mut 0,
+    );
     let Poll::Ready(Err(error)) = flushed else { panic!("sent what is not there: {flushed:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
 }
@@ -105,6 +117,11 @@ async fn a_peer_that_is_gone_is_an_error() {
     let (ours, theirs) = duplex(64);
     drop(theirs);
     let mut context = Context::from_waker(Waker::noop());
-    let flushed = output.poll_flush(&mut context, &mut Stream::Simulated(ours), &mut 0);
+    let flushed = output.poll_flush(
+        &mut context,
+        &mut Stream::Simulated(ours),
+        &ColdReads::default(),
+        &mut 0,
+    );
     assert!(matches!(flushed, Poll::Ready(Err(_))), "{flushed:?}");
 }

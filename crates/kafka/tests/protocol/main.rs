@@ -4,6 +4,7 @@
 //! rely on, what hostile bytes do, and the behaviour of each API. Expected errors and texts are those
 //! of Apache Kafka 4.3.1.
 
+mod cold;
 mod configs;
 mod fetch;
 mod folders;

@@ -1,6 +1,8 @@
 //! The bytes of one simulated file: as readers see them, as a loss of power leaves them, and the
 //! changes in between.
 
+use std::collections::BTreeSet;
+
 use super::{Dice, SECTOR_BYTES};
 
 #[derive(Clone, Debug)]
@@ -15,7 +17,12 @@ pub(super) struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
     unsynced: Vec<Change>,
+    /// Pages that reads would have to get from the disk, by number.
+    cold: BTreeSet<usize>,
 }
+
+/// What is in memory or not, as a whole.
+const PAGE_BYTES: usize = 4096;
 
 fn write(bytes: &mut Vec<u8>, position: usize, written: &[u8]) {
     let end = position + written.len();
@@ -40,6 +47,26 @@ impl Content {
             *to = *from;
         }
         len
+    }
+
+    /// None of it is in memory any more.
+    pub fn chill(&mut self) {
+        self.cold = (0..self.now.len().div_ceil(PAGE_BYTES)).collect();
+    }
+
+    /// How many of the bytes from `position` on are in memory.
+    pub fn in_memory(&self, position: u64, len: usize) -> usize {
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        let first_cold = self.cold.range(position / PAGE_BYTES..).next();
+        let warm = first_cold.map_or(len, |page| (page * PAGE_BYTES).saturating_sub(position));
+        warm.min(len)
+    }
+
+    /// The pages of a part are in memory from now on.
+    pub fn warm(&mut self, position: u64, len: usize) {
+        let position = usize::try_from(position).unwrap_or(usize::MAX);
+        let end = position.saturating_add(len);
+        self.cold.retain(|page| (page + 1) * PAGE_BYTES <= position || page * PAGE_BYTES >= end);
     }
 
     pub fn write(&mut self, position: u64, bytes: Vec<u8>) {

@@ -37,6 +37,8 @@ pub(super) struct Faults {
     pub broken: Option<PathBuf>,
     pub space: Option<u64>,
     pub read_bytes_max: Option<usize>,
+    /// Reads that come from the disk fail.
+    pub reads_fail: bool,
     /// How many files may be held open.
     pub handles: Option<usize>,
     /// How many of these were delivered.

@@ -210,3 +210,40 @@ fn a_disk_that_lies_loses_what_it_said_was_synced() {
         assert_eq!(read(&disk, "/d/1.b").as_deref(), left.1, "{lie:?}");
     }
 }
+
+#[test]
+fn what_is_not_in_memory_is_not_read_without_waiting() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", &"a".repeat(10_000));
+    let mut byte = [0];
+    let mut look = |position| file.read_in_memory_at(&mut byte, position).map_err(|e| e.kind());
+    assert_eq!(look(9_999), Ok(1), "what was written is in memory");
+    disk.forget_pages();
+    assert_eq!(look(0), Err(io::ErrorKind::WouldBlock));
+    file.read_at(&mut [0; 10], 5_000).unwrap();
+    assert_eq!(look(4_095), Err(io::ErrorKind::WouldBlock));
+    assert_eq!(look(4_096), Ok(1));
+    assert_eq!(look(12_288), Ok(0), "beyond the end");
+    let mut many = [0; 10_000];
+    assert_eq!(file.read_in_memory_at(&mut many, 5_000).unwrap(), 8_192 - 5_000);
+}
+
+#[test]
+fn reads_from_the_disk_can_stall_and_fail() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", "cold");
+    let other = write(&disk, "/d/b", "warm");
+    disk.forget_pages();
+    other.read_at(&mut [0], 0).unwrap();
+    disk.fail_reads(true);
+    assert!(file.read_at(&mut [0], 0).is_err());
+    assert_eq!(other.read_at(&mut [0], 0).unwrap(), 1);
+    disk.fail_reads(false);
+    disk.stall_reads(true);
+    assert_eq!(other.read_at(&mut [0], 0).unwrap(), 1);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| file.read_at(&mut [0; 4], 0).unwrap());
+        disk.stall_reads(false);
+        assert_eq!(reader.join().unwrap(), 4);
+    });
+}
