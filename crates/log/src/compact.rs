@@ -45,7 +45,6 @@ use crate::log::Log;
 use crate::read::Wait;
 use crate::section::Section;
 use crate::segment::{Segment, Warm};
-use crate::walk::BatchWalk;
 
 /// Bytes after which the pace is asked whether to go on.
 const STEP_BYTES: u64 = 1 << 20;
@@ -241,6 +240,10 @@ impl Log {
             return Ok(None);
         };
         let aborted = self.aborted(segments, rest)?;
+        if self.quarantine.load().is_some() && !self.is_free_of_transactions(segments) {
+            // The marker of one that was aborted may be damaged.
+            return Ok(None);
+        }
         let mut meter = Meter { pace, waiting: 0, read: 0 };
         let map = self.fill_map(segments, &plan, config, &aborted, &mut meter)?;
         if map.end() <= plan.first_dirty {
@@ -264,6 +267,10 @@ impl Log {
         let mut done =
             Compacted { from: plan.first_dirty, keys: map.len(), ..Compacted::default() };
         for group in plan::groups(segments, map.end(), &settings) {
+            if group.iter().any(|segment| segment.has_holes()) {
+                // Left as it is, for whoever wants to save something of it.
+                continue;
+            }
             let cleaned = self.rewrite(group, &mut filter, &settings, &mut meter)?;
             done.bytes_before += group.iter().map(|old| u64::from(old.extent().size)).sum::<u64>();
             done.bytes_after += u64::from(cleaned.extent.size);
@@ -275,6 +282,11 @@ impl Log {
         done.bytes_read = meter.read;
         self.set_cleaned_end(done.end);
         Ok(Some(done))
+    }
+
+    fn is_free_of_transactions(&self, segments: &[Arc<Segment>]) -> bool {
+        let free = Offset(self.compaction.free_of_transactions.load(Ordering::Acquire));
+        segments.last().is_none_or(|last| free >= last.extent().next)
     }
 
     fn aborted(
@@ -318,7 +330,7 @@ impl Log {
             };
             let Some(start) = start else { continue };
             let mut seen = segment.base;
-            let mut walk = BatchWalk::new(&*file, start, extent.size);
+            let mut walk = segment.batches(&*file, start, extent.size);
             while let Some((position, batch)) =
                 walk.next().map_err(|error| error.in_file(&path, map.end()))?
             {

@@ -9,6 +9,8 @@ use records::{BatchError, CodecError, LeaderEpoch, Offset, ProducerEpoch, Produc
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::quarantine::Damage;
+
 /// Why a log cannot do what was asked.
 #[derive(Clone, Debug, Error)]
 pub enum LogError {
@@ -299,9 +301,30 @@ pub enum ReadError {
         /// The offset after the last.
         log_end: Offset,
     },
+    /// What is there is damaged.
+    #[error(
+        "offset {from} is in a damaged part of {path}, from offset {} to {}: {}; go on from {}",
+        damage.first, damage.end, damage.what, damage.end
+    )]
+    Quarantined {
+        /// What was asked for.
+        from: Offset,
+        /// The folder of the log.
+        path: PathBuf,
+        /// Where it is damaged, and how.
+        damage: Box<Damage>,
+    },
     /// The log cannot be read.
     #[error(transparent)]
     Storage(#[from] LogError),
+}
+
+impl ReadError {
+    /// Whether what was asked for is damaged, and other parts of the log are not.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, ReadError::Quarantined { .. } | ReadError::Storage(LogError::Damaged { .. }))
+    }
 }
 
 /// A codec's complaint in words.

@@ -1,4 +1,5 @@
-//! One partition on one disk: the state behind an `Arc<Log>`, and its fence. [`durability`] syncs and closes.
+//! One partition on one disk: the state behind an `Arc<Log>`, and its fence. [`durability`] syncs and closes, [`damage`]
+//! looks for damage.
 //!
 //! Offsets: `log_start` is inclusive, `log_end` and `durable_end` are exclusive;
 //! `log_start <= log_end` and `synced_end <= durable_end <= log_end` always.
@@ -21,13 +22,14 @@
 //! are written by the sync that moves `synced_end` past what they describe, so that everything below
 //! that has them.
 
+mod damage;
 mod durability;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use env::{Env, File};
 use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
@@ -43,10 +45,13 @@ use crate::index::Index;
 use crate::journal::Joined;
 use crate::names;
 use crate::producers::{ProducerEntry, Producers};
+use crate::quarantine::Quarantine;
 use crate::room::Room;
 use crate::segment::{Segment, Warm};
 use crate::sync::DurableListener;
 
+pub(crate) use self::damage::Suspects;
+pub use self::damage::{ScrubError, Scrubbed};
 pub(crate) use self::durability::WrittenOut;
 
 /// A file that the next sync writes.
@@ -131,6 +136,10 @@ pub struct Log {
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
     pub(crate) compaction: compact::State,
+    /// Where it is damaged; nothing for nearly all logs. Changed under `syncing`.
+    pub(crate) quarantine: ArcSwapOption<Quarantine>,
+    /// Where a read that finds damage says so.
+    pub(crate) suspects: Option<Arc<Suspects>>,
 }
 
 impl Log {

@@ -32,11 +32,12 @@ use uuid::Uuid;
 
 pub use self::identity::{Claim, Identity, LogDirError};
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
+use crate::compact::Pace;
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
 use crate::journal::{Joined, Journal, JournalConfig};
-use crate::log::Log;
+use crate::log::{Log, ScrubError, Suspects};
 use crate::names;
 use crate::recovery::{OpenState, parse_metadata};
 use crate::room::Room;
@@ -102,6 +103,8 @@ pub struct LogDir {
     /// The checksum of the catalogue as it was last written.
     written: Mutex<Option<Vec<u8>>>,
     room: Arc<Room>,
+    /// Segments to be examined.
+    suspects: Arc<Suspects>,
     logs: Mutex<Logs>,
     settled: Condvar,
     /// Given back when the folder is closed.
@@ -184,6 +187,7 @@ impl LogDir {
             journal: Arc::new(journal),
             fence,
             room,
+            suspects: Arc::default(),
             unsynced: AtomicBool::new(replayed.unsynced),
             written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
@@ -292,6 +296,7 @@ impl LogDir {
             }),
             fence: self.fence.clone(),
             room: Some(self.room.clone()),
+            suspects: Some(self.suspects.clone()),
         };
         let opened = Log::open_with(&self.env, &dir, key.0, config.clone(), state());
         let opened = match opened {
@@ -323,6 +328,25 @@ impl LogDir {
         let logs = self.logs.lock();
         let (_, log) = logs.open.get(&(topic_id, partition))?;
         (!log.is_closed()).then(|| log.clone())
+    }
+
+    /// Examines the segments in which reads have found damage, of logs that are open, and says how many
+    /// damaged ranges were not known.
+    pub fn examine_suspects(&self, pace: &dyn Pace) -> u64 {
+        let mut found = 0;
+        while let Some((dir, base)) = self.suspects.pop() {
+            let log = self.open_logs().into_iter().find(|log| log.dir() == dir);
+            match log.map(|log| log.scrub_segment(base, pace)) {
+                Some(Ok(done)) => found += done.found,
+                // It comes again when it is read again.
+                Some(Err(ScrubError::Stopped)) => break,
+                Some(Err(error)) => {
+                    tracing::warn!(log = %dir.display(), segment = %base, %error, "not examined");
+                }
+                None => {}
+            }
+        }
+        found
     }
 
     /// Every log that is open.

@@ -14,7 +14,6 @@ use crate::log::Log;
 use crate::producers::known_epoch;
 use crate::section::Section;
 use crate::segment::{MaxTimestamp, Segment};
-use crate::walk::HeaderWalk;
 
 /// A record by its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +103,7 @@ impl Log {
         end: Offset,
     ) -> Result<Option<MaxTimestamp>, LogError> {
         let file = segment.file(&*self.env.disk, &self.warm)?;
-        let mut walk = HeaderWalk::new(&*file, 0, segment.extent().size);
+        let mut walk = segment.headers(&*file, 0, segment.extent().size);
         let mut best: Option<MaxTimestamp> = None;
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), segment.base))?
@@ -150,7 +149,7 @@ impl Log {
         let hint = segment.with_index(&*self.env.disk, &self.warm, |index| {
             index.entry_at(index.offset_of_time(after).max(start))
         })?;
-        let mut walk = HeaderWalk::hinted(&*file, segment.base, hint, 0, extent.size);
+        let mut walk = segment.headers_hinted(&*file, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), segment.base))?
         {

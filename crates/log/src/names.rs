@@ -25,6 +25,8 @@ pub const STRAY_FOLDER: &str = "-stray";
 pub const JOURNAL: &str = ".journal";
 /// Which leader epoch began where.
 pub const EPOCHS: &str = "leader-epoch-checkpoint";
+/// Which ranges of a partition are damaged.
+pub const QUARANTINE: &str = "quarantine";
 /// Whose partition a folder holds.
 pub const PARTITION_METADATA: &str = "partition.metadata";
 

@@ -18,7 +18,6 @@ use crate::index::{Index, relative};
 use crate::log::Log;
 use crate::region::Region;
 use crate::segment::{Extent, Segment};
-use crate::walk::HeaderWalk;
 
 /// Whole batches in their files.
 #[derive(Clone, Debug)]
@@ -117,16 +116,17 @@ impl Log {
         if from < log_start || from > log_end {
             return Err(ReadError::OutOfRange { from, log_start, log_end });
         }
-        let terms = Terms { end: terms.end.min(log_end), ..terms };
-        if from >= terms.end {
+        let end = terms.end.min(log_end);
+        if from >= end {
             return Ok(Slice::empty(from));
         }
+        let terms = Terms { end: self.sound_end(from, end)?, ..terms };
         loop {
             let segments = self.segments.load();
             let result = self.read_from(&segments, from, terms);
             // Segments that were replaced meanwhile may have lost their files.
             if result.is_ok() || Arc::ptr_eq(&segments, &self.segments.load()) {
-                return result.map_err(|error| self.gone(from, error));
+                return self.noticing(result).map_err(|error| self.gone(from, error));
             }
         }
     }
@@ -238,7 +238,7 @@ impl Log {
     ) -> Result<Option<(u32, Offset)>, LogError> {
         if from <= segment.base {
             // The first batch, whose base offset is that of the segment but for compaction.
-            let mut walk = HeaderWalk::new(file, 0, extent.size);
+            let mut walk = segment.headers(file, 0, extent.size);
             return match walk.next().map_err(|error| segment.fault(error, from))? {
                 Some((position, header)) => Ok(Some((position, header.base_offset))),
                 None => Ok(None),
@@ -246,7 +246,7 @@ impl Log {
         }
         let at = relative(segment.base, from);
         let hint = self.with_index(segment, wait, |index| index.entry_at(at))?;
-        let mut walk = HeaderWalk::hinted(file, segment.base, hint, 0, extent.size);
+        let mut walk = segment.headers_hinted(file, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| segment.fault(error, from))?
         {
@@ -274,7 +274,7 @@ impl Log {
         }
         let at = relative(segment.base, end);
         let hint = self.with_index(segment, wait, |index| index.last_within(at, limit))?;
-        let mut walk = HeaderWalk::hinted(file, segment.base, hint, position, extent.size);
+        let mut walk = segment.headers_hinted(file, hint, position, extent.size);
         let mut stop = Extent { size: walk.position(), next: segment.base };
         while let Some((begin, header)) = walk.next().map_err(|error| segment.fault(error, end))? {
             let whole = u32::try_from(header.size_in_bytes()).unwrap_or(u32::MAX);
@@ -313,7 +313,7 @@ impl Log {
         position: u32,
         extent: Extent,
     ) -> Result<Offset, LogError> {
-        let mut walk = HeaderWalk::new(file, position, extent.size);
+        let mut walk = segment.headers(file, position, extent.size);
         let header = walk.next().map_err(|error| segment.fault(error, extent.next))?;
         Ok(header.map_or(extent.next, |(_, header)| header.base_offset))
     }

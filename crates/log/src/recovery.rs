@@ -3,11 +3,12 @@
 //! The recovery point is the durable mark: everything before it was synced. Segments before it are
 //! trusted as they are. From it on, every batch is checked; the first that is not whole ends the log,
 //! and what lies behind it is cut, because it was never acknowledged. Damage *before* the mark is
-//! never cut: opening fails and nothing is changed, so that a person or a replica can repair it.
+//! never cut: it is quarantined ([`damage`]), and the log goes on behind it.
 //!
 //! Cuts are synced before anything is appended: bytes that were cut must not come back behind newer
 //! ones after the next crash.
 
+mod damage;
 pub(crate) mod state;
 mod swaps;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use env::disk::{DirEntry, OpenMode};
 use env::{Disk, Env, File};
 use parking_lot::{Mutex, RwLock};
@@ -29,13 +30,14 @@ use crate::config::{Durability, LogConfig};
 use crate::error::LogError;
 use crate::files;
 use crate::journal::Joined;
-use crate::log::{Log, Pending, Writer};
+use crate::log::{Log, Pending, Suspects, Writer};
 use crate::names;
 use crate::producers::Producers;
+use crate::quarantine::{Damage, Quarantine};
 use crate::room::Room;
 use crate::segment::{Extent, Segment, Warm, Written, read_index};
 use crate::truncate::resume;
-use crate::walk::{BatchWalk, HeaderWalk, WalkError, to_usize};
+use crate::walk::{WalkError, to_usize};
 
 /// What is known of a log from outside its folder.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +55,8 @@ pub(crate) struct OpenState {
     pub fence: Arc<OnceLock<LogError>>,
     /// Of the disk.
     pub room: Option<Arc<Room>>,
+    /// Where reads that find damage say so.
+    pub suspects: Option<Arc<Suspects>>,
 }
 
 /// Bytes of a tail that are written again in one go.
@@ -113,6 +117,9 @@ impl Log {
             small: Vec::new(),
             names_changed: false,
             cut: false,
+            quarantine: Quarantine::default(),
+            found: Vec::new(),
+            is_remade: false,
         };
         let created = !disk.exists(dir);
         if created {
@@ -120,6 +127,7 @@ impl Log {
         }
         opening.finish_swaps()?;
         let names = opening.names()?;
+        opening.load_quarantine(&names)?;
         let mut found = opening.segments(&names)?;
         opening.clean = state.clean && state.rest.is_none_or(|rest| is_as_left(&found, rest));
         let unsynced_metadata = opening.check_metadata(topic_id)?;
@@ -137,7 +145,12 @@ impl Log {
                 recovery_point: durable,
             });
         }
-        let log_start = first.base.max(log_start).min(log_end);
+        let log_start = match opening.quarantine.of(log_start) {
+            // Segments in front are missing.
+            Some(_) => log_start,
+            None => first.base.max(log_start).min(log_end),
+        };
+        opening.settle_quarantine(&segments, log_start, log_end)?;
         let (epochs, epochs_changed) = opening.load_epochs(&segments, log_start, log_end)?;
         let producers = opening.load_producers(&segments, log_end)?;
         let clean = opening.clean;
@@ -170,6 +183,7 @@ impl Log {
         };
         // What came out of the journal was synced there; the rest of that waits for a checkpoint.
         let recovered = opening.cut || (!clean && log_end > durable_end);
+        let (quarantine, is_remade) = (opening.published(), opening.is_remade);
         let log = Log {
             env: env.clone(),
             dir: dir.to_owned(),
@@ -194,11 +208,16 @@ impl Log {
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
             compaction: compact::State::default(),
+            quarantine: ArcSwapOption::new(quarantine),
+            suspects: state.suspects,
         };
         if recovered {
             tracing::info!(log = %dir.display(), %log_end, %recovery_point, "log recovered");
             let _one_at_a_time = log.syncing.lock();
             log.sync_locked()?;
+        }
+        if is_remade {
+            log.remake_quarantine()?;
         }
         Ok(log)
     }
@@ -226,6 +245,11 @@ struct Opening<'a> {
     small: Vec<Arc<dyn File>>,
     names_changed: bool,
     cut: bool,
+    /// What is damaged, and what of it was not known before.
+    quarantine: Quarantine,
+    found: Vec<Damage>,
+    /// The list of what is damaged was damaged itself.
+    is_remade: bool,
 }
 
 impl Opening<'_> {
@@ -347,16 +371,13 @@ impl Opening<'_> {
         let Some(first) = found.first().filter(|first| first.base > log_start) else {
             return Ok(());
         };
-        if self.journal.is_none() {
+        if self.journal.is_none() || self.quarantine.of(log_start).is_some() {
             return Ok(());
         }
         if self.clean || self.durable > log_start {
-            return Err(LogError::Damaged {
-                path: first.path.clone(),
-                position: 0,
-                offset: log_start,
-                what: "the segments before it are missing".to_owned(),
-            });
+            let end = first.base;
+            self.missing(log_start, 0, (log_start, end), "segments are missing".to_owned());
+            return Ok(());
         }
         self.cut = true;
         for gone in std::mem::take(found) {
@@ -399,7 +420,9 @@ impl Opening<'_> {
             {
                 // A sync went past its end, so its indexes were written and synced as well.
                 let extent = Extent { size: segment.size, next };
-                segments.push(Arc::new(Segment::sealed(segment.path, segment.base, extent)));
+                let sealed = Segment::sealed(segment.path, segment.base, extent);
+                sealed.set_holes(self.quarantine.holes(sealed.base));
+                segments.push(Arc::new(sealed));
                 open = None;
                 continue;
             }
@@ -412,17 +435,27 @@ impl Opening<'_> {
                 self.remove_segment(segment.base)?;
                 continue;
             }
-            if let (Some(before), Some(_)) = (segments.last(), &open) {
-                let index = before.seal();
-                self.pending.push(Pending::Indexes(before.clone(), index));
+            if open.is_some() {
+                self.seal_last(&segments);
             }
-            let (checked, file) = self.check_segment(&segment)?;
+            let (checked, file) = self.check_segment(&segment, next_base)?;
             segments.push(checked);
             open = Some(file);
+        }
+        if segments.last().is_some_and(|last| last.ends_in_hole()) && open.take().is_some() {
+            // Its bytes stay as they are.
+            self.seal_last(&segments);
         }
         match open {
             Some(file) => Ok((segments, file)),
             None => self.first_segment(segments, log_start),
+        }
+    }
+
+    fn seal_last(&mut self, segments: &[Arc<Segment>]) {
+        if let Some(last) = segments.last() {
+            let index = last.seal();
+            self.pending.push(Pending::Indexes(last.clone(), index));
         }
     }
 
@@ -462,15 +495,16 @@ impl Opening<'_> {
 
     /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
     /// batches of what is not durable.
-    fn check_segment(&mut self, found: &Found) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
+    fn read_segment(&mut self, found: &Found) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
         let path = &found.path;
         let file = self
             .disk()
             .open(path, OpenMode::Write)
             .map_err(|error| LogError::io(path, "open", error))?;
         let segment = Segment::active(path.clone(), found.base, file.clone());
+        segment.set_holes(self.quarantine.holes(found.base));
         let interval = self.interval;
-        let trusted = if self.clean { Offset::MAX } else { self.recovery_point };
+        let trusted = self.trusted();
         self.resume(&segment, &*file, found, trusted);
         if !self.clean {
             // Beyond the recovery point they may be of records that are lost; they are written anew
@@ -478,8 +512,9 @@ impl Opening<'_> {
             self.remove_indexes(found.base)?;
         }
 
-        let mut walk = HeaderWalk::new(&*file, segment.extent().size, found.size);
+        let mut walk = segment.headers(&*file, segment.extent().size, found.size);
         while segment.extent().next < trusted {
+            segment.pass_hole();
             let step = walk.next().and_then(|step| match step {
                 Some((position, header)) if header.base_offset < segment.extent().next => {
                     Err(WalkError::Damaged { position, what: "offsets go back".to_owned() })
@@ -492,9 +527,11 @@ impl Opening<'_> {
             }
         }
 
-        let mut walk = BatchWalk::new(&*file, segment.extent().size, found.size);
+        segment.pass_hole();
+        let mut walk = segment.batches(&*file, segment.extent().size, found.size);
         let mut durable_size = segment.extent().size;
         loop {
+            segment.pass_hole();
             let extent = segment.extent();
             if extent.next <= self.durable {
                 durable_size = extent.size;
@@ -540,6 +577,11 @@ impl Opening<'_> {
         Ok((Arc::new(segment), file))
     }
 
+    /// Up to here batches are durable and only their headers are looked at.
+    fn trusted(&self) -> Offset {
+        if self.clean { Offset::MAX } else { self.recovery_point }
+    }
+
     /// Takes what the index files say about the part that is trusted.
     fn resume(&self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
         if let Some(index) = read_index(self.disk(), &found.path, found.base, found.size) {
@@ -572,7 +614,7 @@ pub(crate) fn first_timestamp(
     file: &dyn File,
     active: &Segment,
 ) -> Result<Option<Timestamp>, LogError> {
-    let mut walk = HeaderWalk::new(file, 0, active.extent().size);
+    let mut walk = active.headers(file, 0, active.extent().size);
     let first = walk.next().map_err(|error| error.in_file(&active.path(), active.base))?;
     Ok(first.map(|(_, header)| header.max_timestamp).filter(|time| time.is_some()))
 }

@@ -163,6 +163,7 @@ impl Log {
             report.bytes_deleted += u64::from(segment.extent().size);
             paths.extend(self.fencing(segment.rename_deleted(&*self.env.disk))?);
         }
+        self.retain_damage(|damage| damage.end > start)?;
         let due = self.env.clock.monotonic() + Duration::from_millis(config.file_delete_delay_ms);
         self.doomed.lock().push(Doomed { due, paths });
         report.files_removed += self.remove_due()?;

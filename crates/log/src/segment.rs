@@ -19,9 +19,10 @@ use parking_lot::{Mutex, RwLock};
 use records::{BatchHeader, Offset, Timestamp};
 
 use crate::error::LogError;
-use crate::index::{Index, relative};
+use crate::index::{Index, OffsetEntry, relative};
 use crate::names;
-use crate::walk::{HeaderWalk, WalkError, to_usize};
+use crate::quarantine::Hole;
+use crate::walk::{BatchWalk, HeaderWalk, Holes, WalkError, to_usize};
 
 /// The greatest timestamp of a segment and the last offset of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ struct State {
     /// `None`: not known yet (a sealed segment nobody asked), else the greatest, if there is one.
     max: Option<Option<MaxTimestamp>>,
     index: Resident,
+    /// Parts of the file that are not looked at.
+    holes: Holes,
 }
 
 /// What readers may use: all batches before `size` have offsets below `next`.
@@ -148,6 +151,7 @@ impl Segment {
                 bytes_since_entry: 0,
                 max: Some(None),
                 index: Resident::Active(Index::default()),
+                holes: None,
             }),
         }
     }
@@ -164,6 +168,7 @@ impl Segment {
                 bytes_since_entry: 0,
                 max: None,
                 index: Resident::Sealed(Weak::new()),
+                holes: None,
             }),
         }
     }
@@ -186,6 +191,58 @@ impl Segment {
         state.next = next;
         state.bytes_since_entry = 0;
         state.index = Resident::Active(index);
+    }
+
+    /// Says which parts of the file are damaged.
+    pub fn set_holes(&self, holes: Option<Vec<Hole>>) {
+        self.state.write().holes = holes.map(Arc::new);
+    }
+
+    /// Whether a part of the file is damaged.
+    pub fn has_holes(&self) -> bool {
+        self.state.read().holes.is_some()
+    }
+
+    /// Takes over that what comes next is damaged, if it is: the segment goes on behind it.
+    pub fn pass_hole(&self) {
+        let mut state = self.state.write();
+        let Some(holes) = state.holes.clone() else { return };
+        for hole in holes.iter() {
+            let is_here = hole.position <= state.size
+                && (state.size < hole.end_position || state.size == hole.position);
+            if is_here {
+                state.size = hole.end_position;
+                state.next = state.next.max(hole.end);
+            }
+        }
+    }
+
+    /// Whether the damage goes on to the end, so that nothing can be appended.
+    pub fn ends_in_hole(&self) -> bool {
+        let state = self.state.read();
+        let last = state.holes.as_ref().and_then(|holes| holes.last());
+        last.is_some_and(|last| last.end_position == state.size && last.end == state.next)
+    }
+
+    /// The headers of a part of the segment, but for what is damaged.
+    pub fn headers<'a>(&self, file: &'a dyn File, from: u32, limit: u32) -> HeaderWalk<'a> {
+        HeaderWalk::new(file, from, limit).over(self.state.read().holes.clone())
+    }
+
+    /// [`Segment::headers`] from where an index entry leads, if it can be believed.
+    pub fn headers_hinted<'a>(
+        &self,
+        file: &'a dyn File,
+        hint: Option<OffsetEntry>,
+        from: u32,
+        limit: u32,
+    ) -> HeaderWalk<'a> {
+        HeaderWalk::hinted(file, self.base, hint, from, limit).over(self.state.read().holes.clone())
+    }
+
+    /// The batches of a part of the segment, but for what is damaged.
+    pub fn batches<'a>(&self, file: &'a dyn File, from: u32, limit: u32) -> BatchWalk<'a> {
+        BatchWalk::new(file, from, limit).over(self.state.read().holes.clone())
     }
 
     pub fn extent(&self) -> Extent {
@@ -256,6 +313,11 @@ impl Segment {
             state.bytes_since_entry = state.bytes_since_entry.saturating_add(batch.size);
             state.next = batch.last.next();
         }
+    }
+
+    /// The next batch to be published lies behind a hole.
+    fn go_to(&self, position: u32) {
+        self.state.write().size = position;
     }
 
     /// Whether one more entry could make an index file larger than `bytes`.
@@ -397,10 +459,11 @@ impl Segment {
         let extent = self.extent();
         let path = self.path();
         let built = Segment::active(path.clone(), self.base, Arc::new(NoFile));
-        let mut walk = HeaderWalk::new(file, 0, extent.size);
-        while let Some((_, header)) =
+        let mut walk = self.headers(file, 0, extent.size);
+        while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&path, built.extent().next))?
         {
+            built.go_to(position);
             built.publish(&[Written::of(&header)], BUILT_INTERVAL);
         }
         Ok(built.finished_index())

@@ -57,11 +57,17 @@ impl Log {
         };
         let file = kept.file(disk, &self.warm)?;
         let extent = kept.extent();
-        let (position, end) = match self.find(kept, &*file, extent, to, Wait::ForDisk)? {
-            None => (extent.size, extent.next),
-            Some((position, base)) if base <= to => (position, base),
-            // Compaction has left nothing at `to`: the log ends where the batch before it does.
-            Some((position, _)) => (position, end_before(kept, &*file, position)?),
+        let damages = self.damages();
+        let damaged = damages.iter().find(|range| range.first <= to && to < range.end);
+        let (position, end) = if let Some(range) = damaged.filter(|at| at.segment == kept.base) {
+            (range.position, range.first)
+        } else {
+            match self.find(kept, &*file, extent, to, Wait::ForDisk)? {
+                None => (extent.size, extent.next),
+                Some((position, base)) if base <= to => (position, base),
+                // Compaction has left nothing at `to`: the log ends where the batch before it does.
+                Some((position, _)) => (position, end_before(kept, &*file, position)?),
+            }
         };
         let log_start = self.log_start();
         if end < log_start {
@@ -87,6 +93,9 @@ impl Log {
             drop(epochs);
         }
 
+        // Before the files, as new records will get those offsets.
+        self.retain_damage(|range| range.end <= end)?;
+        kept.set_holes(self.holes(kept.base));
         for segment in later.iter().rev() {
             for kind in [names::LOG, names::INDEX, names::TIME_INDEX] {
                 files::remove(disk, &segment.sibling(kind))?;
@@ -102,12 +111,14 @@ impl Log {
         file.sync_data().map_err(failed)?;
 
         let active = Arc::new(Segment::active(path.clone(), kept.base, file.clone()));
+        active.set_holes(self.holes(kept.base));
         let interval = self.config.load().index_interval_bytes;
         resume(&active, &*file, index, end, position);
-        let mut walk = HeaderWalk::new(&*file, active.extent().size, position);
-        while let Some((_, header)) =
-            walk.next().map_err(|error| error.in_file(&path, active.extent().next))?
-        {
+        let mut walk = active.headers(&*file, active.extent().size, position);
+        loop {
+            active.pass_hole();
+            let step = walk.next().map_err(|error| error.in_file(&path, active.extent().next))?;
+            let Some((_, header)) = step else { break };
             active.publish(&[Written::of(&header)], interval);
         }
         if active.extent().next != end {
@@ -168,7 +179,7 @@ impl Log {
 /// Where the batch ends that lies before `position`; the base where there is none.
 fn end_before(segment: &Segment, file: &dyn File, position: u32) -> Result<Offset, LogError> {
     let mut end = segment.base;
-    let mut walk = HeaderWalk::new(file, 0, position);
+    let mut walk = segment.headers(file, 0, position);
     while let Some((_, header)) =
         walk.next().map_err(|error| error.in_file(&segment.path(), end))?
     {

@@ -5,11 +5,13 @@
 //! batch.
 
 use std::io;
+use std::sync::Arc;
 
 use env::File;
 use records::{Batch, BatchError, BatchHeader, HEADER_LEN, Offset};
 
 use crate::index::OffsetEntry;
+use crate::quarantine::Hole;
 
 /// How much of the file one read of a header walk brings: an index interval of small batches.
 const HEADERS_READ: usize = 4096;
@@ -31,6 +33,17 @@ impl From<io::Error> for WalkError {
     }
 }
 
+/// The damaged parts of a file, in order; nearly all have none.
+pub(crate) type Holes = Option<Arc<Vec<Hole>>>;
+
+/// The first position from `position` on that is in no hole.
+fn behind(holes: &Holes, position: u32) -> u32 {
+    let Some(holes) = holes else { return position };
+    holes.iter().fold(position, |at, hole| {
+        if hole.position <= at && at < hole.end_position { hole.end_position } else { at }
+    })
+}
+
 /// Walks headers.
 pub(crate) struct HeaderWalk<'a> {
     file: &'a dyn File,
@@ -38,11 +51,17 @@ pub(crate) struct HeaderWalk<'a> {
     limit: u32,
     buffer: Vec<u8>,
     buffer_at: u32,
+    holes: Holes,
 }
 
 impl<'a> HeaderWalk<'a> {
     pub fn new(file: &'a dyn File, position: u32, limit: u32) -> HeaderWalk<'a> {
-        HeaderWalk { file, position, limit, buffer: Vec::new(), buffer_at: position }
+        HeaderWalk { file, position, limit, buffer: Vec::new(), buffer_at: position, holes: None }
+    }
+
+    /// Passes over the damaged parts of the file.
+    pub fn over(self, holes: Holes) -> HeaderWalk<'a> {
+        HeaderWalk { holes, ..self }
     }
 
     /// A walk from where an index entry leads, if the batch it means does begin there, else from
@@ -76,6 +95,7 @@ impl<'a> HeaderWalk<'a> {
 
     /// Where the next batch begins and its header.
     pub fn next(&mut self) -> Result<Option<(u32, BatchHeader)>, WalkError> {
+        self.position = behind(&self.holes, self.position);
         let position = self.position;
         let left = self.limit.saturating_sub(position);
         if left == 0 {
@@ -117,15 +137,22 @@ pub(crate) struct BatchWalk<'a> {
     limit: u32,
     buffer: Vec<u8>,
     buffer_at: u32,
+    holes: Holes,
 }
 
 impl<'a> BatchWalk<'a> {
     pub fn new(file: &'a dyn File, position: u32, limit: u32) -> BatchWalk<'a> {
-        BatchWalk { file, position, limit, buffer: Vec::new(), buffer_at: position }
+        BatchWalk { file, position, limit, buffer: Vec::new(), buffer_at: position, holes: None }
+    }
+
+    /// Passes over the damaged parts of the file.
+    pub fn over(self, holes: Holes) -> BatchWalk<'a> {
+        BatchWalk { holes, ..self }
     }
 
     /// Where the next batch begins and the batch.
     pub fn next(&mut self) -> Result<Option<(u32, Batch<'_>)>, WalkError> {
+        self.position = behind(&self.holes, self.position);
         let position = self.position;
         let left = self.limit.saturating_sub(position);
         if left == 0 {

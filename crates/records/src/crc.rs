@@ -23,6 +23,29 @@ pub fn crc32c_parts(parts: &[&[u8]]) -> u32 {
     u32::try_from(digest.finalize()).unwrap_or(0)
 }
 
+/// A checksum of bytes that come piece by piece.
+#[derive(Debug)]
+pub struct Running(Digest);
+
+impl Default for Running {
+    fn default() -> Running {
+        Running(Digest::new(CrcAlgorithm::Crc32Iscsi))
+    }
+}
+
+impl Running {
+    /// Takes the next piece.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The checksum of all pieces.
+    #[must_use]
+    pub fn finish(&self) -> u32 {
+        u32::try_from(self.0.finalize()).unwrap_or(0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +64,10 @@ mod tests {
         for cut in [0, 1, 7, 40, 511, 1000] {
             let (a, b) = bytes.split_at(cut);
             assert_eq!(crc32c_parts(&[a, b]), crc32c(&bytes), "cut at {cut}");
+            let mut running = Running::default();
+            running.update(a);
+            running.update(b);
+            assert_eq!(running.finish(), crc32c(&bytes), "cut at {cut}");
         }
     }
 

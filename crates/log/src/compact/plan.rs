@@ -107,7 +107,8 @@ impl Log {
     }
 }
 
-/// The segments that have records before `end`, in groups that each fit into one segment.
+/// The segments that have records before `end`, in groups that each fit into one segment. One that is
+/// damaged is alone.
 pub(crate) fn groups<'a>(
     segments: &'a [Arc<Segment>],
     end: Offset,
@@ -119,6 +120,9 @@ pub(crate) fn groups<'a>(
     while let Some(first) = rest.first() {
         let mut bytes: u64 = 0;
         let fits = |segment: &&Arc<Segment>| {
+            if segment.has_holes() {
+                return false;
+            }
             let extent = segment.extent();
             bytes += u64::from(extent.size);
             let entries = bytes / u64::from(config.index_interval_bytes.max(BATCH_BYTES_MIN)) + 2;

@@ -22,7 +22,6 @@ use crate::index::Index;
 use crate::log::Log;
 use crate::names;
 use crate::segment::{Extent, Segment, Warm, Written};
-use crate::walk::BatchWalk;
 
 /// What is collected before it is written.
 const WRITE_BYTES: usize = 1 << 20;
@@ -85,7 +84,7 @@ impl Log {
             let old = segment.path();
             let file = segment.file(disk, &warm)?;
             let is_last_segment = at + 1 == group.len();
-            let mut walk = BatchWalk::new(&*file, 0, extent.size);
+            let mut walk = segment.batches(&*file, 0, extent.size);
             let mut offset = segment.base;
             while let Some((position, batch)) =
                 walk.next().map_err(|error| error.in_file(&old, offset))?

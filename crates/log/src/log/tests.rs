@@ -78,7 +78,7 @@ mod faults {
     use env::sim::{CrashLoss, Sim};
 
     use super::*;
-    use crate::testing::{Bench, TOPIC};
+    use crate::testing::Bench;
     use crate::{AppendError, ReadError};
 
     const SEGMENT: &str = "/data/t-0/00000000000000000000.log";
@@ -114,45 +114,6 @@ mod faults {
             assert_eq!(bench.values(), ["a"], "{name}");
             bench.append(&["d"]);
         }
-    }
-
-    #[test]
-    fn damage_before_the_durable_mark_is_never_cut() {
-        for (position, clean) in [(16, false), (16, true)] {
-            let bench = Bench::new(LogConfig::default());
-            bench.append(&["a"]);
-            bench.append(&["b"]);
-            bench.dir.checkpoint().unwrap();
-            if clean {
-                bench.dir.close().unwrap();
-            }
-            let sim = bench.sim.clone();
-            drop(bench);
-            sim.disk.crash(CrashLoss::Nothing);
-            assert!(sim.disk.flip_bit(Path::new(SEGMENT), position, 3));
-            let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
-            let before = sim.disk.changes();
-            let error = dir.open_log("t", 0, TOPIC, LogConfig::default()).unwrap_err();
-            assert!(matches!(error, LogError::Damaged { position: 0, .. }), "{error}");
-            assert!(sim.disk.changes() <= before + 2, "the damaged log was changed");
-        }
-    }
-
-    #[test]
-    fn a_durable_tail_that_is_missing_is_no_tail_to_cut() {
-        let bench = Bench::new(LogConfig::default());
-        bench.append(&["a"]);
-        bench.append(&["b"]);
-        bench.dir.checkpoint().unwrap();
-        let sim = bench.sim.clone();
-        drop(bench);
-        sim.disk.crash(CrashLoss::Nothing);
-        let file = sim.disk.as_ref() as &dyn env::Disk;
-        let file = file.open(Path::new(SEGMENT), env::disk::OpenMode::Write).unwrap();
-        file.set_len(file.len().unwrap() / 2).unwrap();
-        let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
-        let error = dir.open_log("t", 0, TOPIC, LogConfig::default()).unwrap_err();
-        assert!(matches!(error, LogError::TailMissing { .. }), "{error}");
     }
 
     #[test]

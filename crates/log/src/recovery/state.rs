@@ -16,7 +16,6 @@ use crate::log::Pending;
 use crate::names;
 use crate::producers::{Producers, known_epoch};
 use crate::segment::{Segment, Warm};
-use crate::walk::HeaderWalk;
 
 impl Opening<'_> {
     /// The epoch file, corrected by what the batches say.
@@ -144,7 +143,7 @@ pub(crate) fn each_header(
         let file = segment.file(disk, warm)?;
         let at = relative(segment.base, from);
         let hint = segment.with_index(disk, warm, |index| index.entry_at(at))?;
-        let mut walk = HeaderWalk::hinted(&*file, segment.base, hint, 0, extent.size);
+        let mut walk = segment.headers_hinted(&*file, hint, 0, extent.size);
         while let Some((position, header)) =
             walk.next().map_err(|error| error.in_file(&segment.path(), from))?
         {
