@@ -27,6 +27,7 @@ use crate::error::{PartitionError, QuorumUnavailable};
 use crate::folders::{Claimed, Folders, OfflineFolder};
 use crate::groups::Groups;
 use crate::producer_ids::ProducerIds;
+use crate::scrub::Scrub;
 use crate::topic_table::{Topic, TopicRef, TopicTable};
 
 /// The folder of the metadata log within the data folder.
@@ -45,6 +46,7 @@ pub struct Broker {
     pub(crate) topics: TopicTable,
     pub(crate) groups: Arc<Groups>,
     pub(crate) cleaners: Cleaners,
+    pub(crate) scrub: Scrub,
     pub(crate) config: ArcSwap<BrokerConfig>,
     /// The configuration this process was started with, without what was changed since.
     pub(crate) config_at_start: BrokerConfig,
@@ -125,6 +127,7 @@ impl Broker {
             }
         };
         let cleaners = Cleaners::new(&env, folders.dirs());
+        let scrub = Scrub::new(&env, folders.dirs());
         let broker = Arc::new(Broker {
             node,
             folders,
@@ -132,6 +135,7 @@ impl Broker {
             groups: Arc::new(Groups::new(env.clone(), group_config(&config))),
             applied: watch::channel(0).0,
             cleaners,
+            scrub,
             upkeep_due: Arc::default(),
             flush_changed: Arc::default(),
             producer_ids: ProducerIds::default(),
@@ -159,6 +163,7 @@ impl Broker {
         let recovering = broker.clone();
         tokio::task::spawn_blocking(move || recovering.recover());
         crate::cleaner::start(&broker);
+        crate::scrub::start(&broker);
         Ok(broker)
     }
 
@@ -174,6 +179,7 @@ impl Broker {
         let broker = self;
         let _ = tokio::task::spawn_blocking(move || {
             broker.cleaners.stop();
+            broker.scrub.stop(broker.folders.dirs());
             broker.close_logs();
         })
         .await;

@@ -1,26 +1,23 @@
 //! The threads that compact logs: when they look, how fast they are, and which logs they are shown.
 //!
-//! Off the workers, and behind everything else: the threads run at the lowest priority, keep to
-//! `log.cleaner.io.max.bytes.per.second`, and rest as long as they worked while the journal is being
-//! written, so that appends find processor and disk free half of the time at least.
+//! Off the workers, and behind everything else: the threads run at the lowest priority and keep to
+//! `log.cleaner.io.max.bytes.per.second` ([`crate::pace`]).
 //!
 //! Stop is prompt: a run ends at its next step, and what it has replaced by then stays so.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use env::Env;
-use log::{Candidate, Cleaner, CompactionConfig, LogDir, Pace, Round};
-use parking_lot::{Condvar, Mutex};
+use log::{Candidate, Cleaner, CompactionConfig, LogDir, Round};
+use parking_lot::Mutex;
 use replication::Storage;
 
 use crate::broker::Broker;
 use crate::config::BrokerConfig;
-
-/// The longest rest after one step.
-const REST_MAX: Duration = Duration::from_millis(100);
+use crate::pace::{Stop, Throttle};
 
 /// What all cleaner threads share.
 #[derive(Debug)]
@@ -35,8 +32,7 @@ struct Shared {
     cleaners: Vec<Cleaner>,
     /// Which folder is looked at next.
     turn: AtomicUsize,
-    stopping: Mutex<bool>,
-    stopped: Condvar,
+    stop: Stop,
 }
 
 impl Cleaners {
@@ -44,8 +40,7 @@ impl Cleaners {
         let shared = Shared {
             cleaners: dirs.map(|dir| Cleaner::open(env, dir)).collect(),
             turn: AtomicUsize::new(0),
-            stopping: Mutex::new(false),
-            stopped: Condvar::new(),
+            stop: Stop::default(),
         };
         Cleaners { shared: Arc::new(shared), threads: Mutex::default() }
     }
@@ -57,24 +52,12 @@ impl Cleaners {
 
     /// Ends the threads.
     pub fn stop(&self) {
-        *self.shared.stopping.lock() = true;
-        self.shared.stopped.notify_all();
+        self.shared.stop.stop();
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // A panic there was reported by the panic hook; there is nothing to add.
             let _ = thread.join();
         }
-    }
-}
-
-impl Shared {
-    /// Waits, and says whether to go on.
-    fn wait(&self, time: Duration) -> bool {
-        let mut stopping = self.stopping.lock();
-        if !*stopping && !time.is_zero() {
-            self.stopped.wait_for(&mut stopping, time);
-        }
-        !*stopping
     }
 }
 
@@ -103,13 +86,15 @@ fn run(shared: &Shared, broker: &Weak<Broker>) {
     env::thread::yield_to_others();
     while let Some(broker) = broker.upgrade() {
         let config = broker.config();
+        let threads = u32::try_from(config.log_cleaner_threads.max(1)).unwrap_or(u32::MAX);
+        let rate = config.log_cleaner_io_max_bytes_per_second / f64::from(threads);
         let mut round = Round::Nothing;
         // In turn: no disk waits for the logs of another.
         for _ in &shared.cleaners {
             let turn = shared.turn.fetch_add(1, Ordering::Relaxed) % shared.cleaners.len();
             let folder = shared.cleaners.get(turn).zip(broker.folders.online().get(turn));
             let Some((cleaner, storage)) = folder else { break };
-            let pace = Throttle::new(shared, &broker.env, &storage.dir, &config);
+            let pace = Throttle::new(&shared.stop, &broker.env, &storage.dir, rate);
             round = cleaner.round(broker.candidates(storage), &compaction(&config), &pace);
             if !matches!(round, Round::Nothing) {
                 break;
@@ -134,7 +119,7 @@ fn run(shared: &Shared, broker: &Weak<Broker>) {
                 Duration::from_millis(config.log_cleaner_backoff_ms.max(1))
             }
         };
-        if !shared.wait(wait) {
+        if !shared.stop.wait(wait) {
             return;
         }
     }
@@ -148,8 +133,8 @@ fn compaction(config: &BrokerConfig) -> CompactionConfig {
 }
 
 impl Broker {
-    /// The logs of a folder that may be compacted: those that are open and whose topics want it. Upkeep opens those
-    /// that rest now and then.
+    /// The logs of a folder that may be compacted: those that are open and whose topics want it. Upkeep
+    /// opens those that rest now and then.
     fn candidates(&self, storage: &Arc<Storage>) -> Vec<Candidate> {
         let topics = self.topics.topics();
         let compacted = topics.iter().filter(|topic| topic.config().log.cleanup.compact);
@@ -168,68 +153,5 @@ impl Broker {
             })
         };
         compacted.flat_map(of_topic).collect()
-    }
-}
-
-/// Holds a run to its rate, and has it rest while others write.
-struct Throttle<'a> {
-    shared: &'a Shared,
-    env: &'a Env,
-    dir: &'a LogDir,
-    /// Of this thread.
-    bytes_per_second: f64,
-    step_began: Mutex<Duration>,
-    journal_bytes: AtomicU64,
-}
-
-impl<'a> Throttle<'a> {
-    fn new(
-        shared: &'a Shared,
-        env: &'a Env,
-        dir: &'a LogDir,
-        config: &BrokerConfig,
-    ) -> Throttle<'a> {
-        let threads = u32::try_from(config.log_cleaner_threads.max(1)).unwrap_or(u32::MAX);
-        Throttle {
-            shared,
-            env,
-            dir,
-            bytes_per_second: config.log_cleaner_io_max_bytes_per_second / f64::from(threads),
-            step_began: Mutex::new(env.clock.monotonic()),
-            journal_bytes: AtomicU64::new(dir.journal_bytes()),
-        }
-    }
-
-    /// How long to rest after a step of so many bytes that took `worked`.
-    fn rest(&self, bytes: u64, worked: Duration) -> Duration {
-        let held = self.dir.journal_bytes();
-        let others_write = self.journal_bytes.swap(held, Ordering::Relaxed) != held;
-        let yielded = if others_write { worked.min(REST_MAX) } else { Duration::ZERO };
-        yielded.max(time_for(bytes, self.bytes_per_second).saturating_sub(worked))
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a time needs no more digits")]
-fn time_for(bytes: u64, bytes_per_second: f64) -> Duration {
-    Duration::try_from_secs_f64(bytes as f64 / bytes_per_second).unwrap_or(Duration::MAX)
-}
-
-impl Pace for Throttle<'_> {
-    fn spent(&self, bytes: u64) -> bool {
-        let worked = self.env.clock.monotonic().saturating_sub(*self.step_began.lock());
-        let go_on = self.shared.wait(self.rest(bytes, worked));
-        *self.step_began.lock() = self.env.clock.monotonic();
-        go_on
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_says_how_long_a_step_takes() {
-        assert_eq!(time_for(1 << 20, f64::MAX), Duration::ZERO);
-        assert_eq!(time_for(1000, 500.0), Duration::from_secs(2));
     }
 }

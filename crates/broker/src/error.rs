@@ -44,6 +44,9 @@ pub enum ReadRefusal {
         /// The high watermark: the largest position a reader may have.
         end: Offset,
     },
+    /// The records there are damaged; others of the partition can be read.
+    #[error("{0}")]
+    Damaged(String),
     /// The disk would not.
     #[error("the log cannot be read: {0}")]
     Storage(String),

@@ -82,7 +82,10 @@ pub fn read(
 }
 
 fn refusal(error: &ReadError) -> ReadRefusal {
-    ReadRefusal::Storage(error.to_string())
+    match error.is_damage() {
+        true => ReadRefusal::Damaged(error.to_string()),
+        false => ReadRefusal::Storage(error.to_string()),
+    }
 }
 
 /// Holds a client's idea of the leader against ours (KIP-320); `None` is a client without one.

@@ -96,6 +96,12 @@ pub trait File: Send + Sync + Debug {
     fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
     /// Has the system begin to read a part of the file into memory.
     fn prefetch(&self, position: u64, len: u64);
+    /// [`File::read_at`] that leaves nothing in the page cache which was not there, for who reads much
+    /// and only once; on a handle that nobody else reads from, as the kernel reads nothing ahead for it
+    /// any more.
+    fn read_aside(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(bytes, position)
+    }
     /// Writes all parts one after the other, as one system call where the kernel allows.
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     /// Makes the content, and the length needed to read it, durable.
@@ -110,20 +116,33 @@ pub trait File: Send + Sync + Debug {
 
 impl dyn File + '_ {
     /// Reads exactly `bytes.len()` or fails with `UnexpectedEof`.
-    pub fn read_exact_at(&self, mut bytes: &mut [u8], mut position: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.read_at(bytes, position) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    bytes = &mut bytes[read..];
-                    position += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    pub fn read_exact_at(&self, bytes: &mut [u8], position: u64) -> io::Result<()> {
+        exactly(bytes, position, |bytes, position| self.read_at(bytes, position))
     }
+
+    /// [`Self::read_exact_at`] by [`File::read_aside`].
+    pub fn read_exact_aside(&self, bytes: &mut [u8], position: u64) -> io::Result<()> {
+        exactly(bytes, position, |bytes, position| self.read_aside(bytes, position))
+    }
+}
+
+fn exactly(
+    mut bytes: &mut [u8],
+    mut position: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match read(bytes, position) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                bytes = &mut bytes[read..];
+                position += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A file as far as it is in memory: reads fail with `ErrorKind::WouldBlock` where they would wait for
@@ -324,6 +343,22 @@ impl File for SystemFile {
     fn prefetch(&self, position: u64, len: u64) {
         // A hint: where it is not taken, the reads that follow wait.
         let _ = rustix::fs::fadvise(&self.file, position, NonZeroU64::new(len), Advice::WillNeed);
+    }
+
+    fn read_aside(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        // What is in the page cache stays there, for those who brought it.
+        let mut parts = [IoSliceMut::new(bytes)];
+        match rustix::io::preadv2(&self.file, &mut parts, position, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read > 0 => return Ok(read),
+            // Not there, or a file system that cannot tell, or the end.
+            Ok(_) | Err(_) => {}
+        }
+        let advise = |len, advice| rustix::fs::fadvise(&self.file, position, len, advice);
+        // What is read ahead would look as if somebody had brought it.
+        let _ = advise(None, Advice::Random);
+        let read = self.read_at(bytes, position)?;
+        let _ = advise(NonZeroU64::new(read as u64), Advice::DontNeed);
+        Ok(read)
     }
 
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {

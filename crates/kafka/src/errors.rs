@@ -80,6 +80,8 @@ impl Coded for ReadRefusal {
         match self {
             ReadRefusal::Partition(error) => error.code(),
             ReadRefusal::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            // Not the one of an offline disk: with that a consumer asks again for ever and says nothing.
+            ReadRefusal::Damaged(_) => ErrorCode::CorruptMessage,
             ReadRefusal::Storage(_) | ReadRefusal::NotInMemory => ErrorCode::KafkaStorageError,
         }
     }

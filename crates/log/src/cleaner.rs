@@ -107,6 +107,8 @@ impl Cleaner {
     ) -> Round {
         let Some((key, chosen)) = self.choose(candidates) else { return Round::Nothing };
         let result = chosen.log.compact(chosen.limit, config, pace);
+        let is_passed_over =
+            result.as_ref().is_err_and(|error| is_quarantined(&chosen.log, error, pace));
         // A topic that is deleted meanwhile leaves nothing behind, a folder that is fenced has said so.
         let is_in_use = chosen.log.check_open().is_ok();
         let mut state = self.state.lock();
@@ -120,7 +122,7 @@ impl Cleaner {
                 done.map_or(Round::Nothing, |done| Round::Done(chosen, done))
             }
             Err(error) => {
-                if is_in_use && is_lasting(&error) {
+                if is_in_use && is_lasting(&error) && !is_passed_over {
                     tracing::error!(
                         topic = %chosen.topic, partition = chosen.partition, %error,
                         "this partition is not compacted any more; repair it and restart"
@@ -202,6 +204,16 @@ impl Cleaner {
         if let Err(error) = files::replace(&*self.env.disk, &self.path, text.as_bytes()) {
             tracing::warn!(%error, "after a restart some logs are compacted again");
         }
+    }
+}
+
+/// Whether what a run stumbled over is quarantined now, so that another goes on behind it.
+fn is_quarantined(log: &Log, error: &CompactionError, pace: &dyn Pace) -> bool {
+    match error {
+        CompactionError::Storage(LogError::Damaged { path, .. }) => {
+            log.scrub_file(path, pace).is_ok_and(|done| done.found > 0)
+        }
+        CompactionError::Storage(_) | CompactionError::Stopped | CompactionError::Changed => false,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::journal;
 use crate::log_dir::CATALOGUE;
 use crate::names;
 use crate::producers::{ProducedBatch, ProducerEntry, Producers};
+use crate::quarantine::Quarantine;
 use crate::walk::{HeaderWalk, WalkError};
 
 /// Index files, snapshots and checkpoints are read whole up to this size.
@@ -34,7 +35,7 @@ pub enum DumpError {
     /// Its name is none of those a data folder has.
     #[error(
         "{path} is not a file of a data folder: expected a segment (.log), its .index, .timeindex or \
-         .snapshot, a .journal, the catalogue, or a checkpoint"
+         .snapshot, a .journal, the catalogue, a quarantine, or a checkpoint"
     )]
     UnknownKind {
         /// The file.
@@ -266,6 +267,7 @@ pub fn open(disk: &dyn Disk, path: &Path) -> Result<Dump, DumpError> {
             | "replication-offset-checkpoint" => partitions(&read()?),
             names::PARTITION_METADATA | "meta.properties" => lines(&read()?),
             CATALOGUE => described(&read()?),
+            names::QUARANTINE => quarantined(&read()?),
             name if name.ends_with(names::JOURNAL) => entries_of_journal(disk, path)?,
             _ => return Err(DumpError::UnknownKind { path: path.to_owned() }),
         },
@@ -443,6 +445,17 @@ fn entries_of_journal(disk: &dyn Disk, path: &Path) -> Result<Vec<Entry>, DumpEr
         }
     }
     Ok(entries)
+}
+
+/// Each range is damage of the log.
+fn quarantined(bytes: &[u8]) -> Vec<Entry> {
+    let Some(known) = Quarantine::decode(bytes) else {
+        return vec![Entry::Damage { position: 0, what: "not what was written".to_owned() }];
+    };
+    let ranges = known.ranges().iter();
+    ranges
+        .map(|range| Entry::Damage { position: range.position.into(), what: range.to_string() })
+        .collect()
 }
 
 fn described(bytes: &[u8]) -> Vec<Entry> {

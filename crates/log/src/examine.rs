@@ -1,7 +1,7 @@
 //! Looking at every batch of a segment, and saying which parts are not what was written.
 //!
 //! The checksum covers a batch from its attributes on. Its length shows by where the next batch begins;
-//! its base offset and leader epoch are held against those of its neighbours and the list of epochs.
+//! its base offset is held against those of its neighbours, its leader epoch against the list of epochs.
 //! Offsets rise, with gaps where compaction took batches away, so a base offset that is wrong and still
 //! fits between its neighbours is not noticed; everywhere else it is.
 //!
@@ -41,7 +41,7 @@ pub(crate) struct Plot<'a> {
     pub end: Offset,
     /// Whether it does end there, or somewhere before.
     pub is_exact: bool,
-    /// From here on offsets have no gaps.
+    /// From here on offsets have no gaps, nor does one reach over it.
     pub contiguous_from: Offset,
     /// The leader epoch at an offset, where that is known.
     pub epoch_of: &'a dyn Fn(Offset) -> Option<LeaderEpoch>,
@@ -81,10 +81,16 @@ pub(crate) fn examine(
     let mut course = Course::new(plot);
     let mut tries = TRIES;
     let mut position = 0;
+    let mut before = None;
     while position < plot.size {
-        let fault = match view.whole(position)? {
+        let checked = match view.whole(position)? {
+            Ok(whole) => view.of_its_epoch(whole, before)?,
+            fault => fault,
+        };
+        let fault = match checked {
             Ok(whole) => {
                 position = whole.end_position;
+                before = Some(whole.header);
                 course.whole(whole);
                 continue;
             }
@@ -115,6 +121,7 @@ struct Whole {
     end_position: u32,
     base: Offset,
     next: Offset,
+    header: BatchHeader,
     is_searched: bool,
 }
 
@@ -146,7 +153,7 @@ impl View<'_, '_> {
             return Ok(self.bytes.get(skip..).unwrap_or_default());
         }
         self.bytes.resize(left.min(WINDOW), 0);
-        let read = self.plot.file.read_exact_at(&mut self.bytes, u64::from(position));
+        let read = self.plot.file.read_exact_aside(&mut self.bytes, u64::from(position));
         if let Err(error) = read {
             self.bytes.clear();
             return Err(error.into());
@@ -186,20 +193,48 @@ impl View<'_, '_> {
         } else if header.base_offset < base || header.next_offset() > end {
             let last = header.last_offset();
             format!("offsets {} to {last} in a segment of {base} to {end}", header.base_offset)
-        } else if let Some(epoch) = (self.plot.epoch_of)(header.base_offset)
-            && epoch != header.leader_epoch
-        {
-            format!("leader epoch {} where it was {epoch}", header.leader_epoch)
         } else {
             return Ok(Ok(Whole {
                 position,
                 end_position,
                 base: header.base_offset,
                 next: header.next_offset(),
+                header,
                 is_searched: false,
             }));
         };
         fault(what, Some(header), Some(end_position))
+    }
+
+    /// Holds the leader epoch of a batch against the list of epochs. That has no checksum, so it is
+    /// believed only where the batches beside it agree with it.
+    fn of_its_epoch(
+        &mut self,
+        whole: Whole,
+        before: Option<BatchHeader>,
+    ) -> Result<Result<Whole, Fault>, Unexamined> {
+        let known = |header: &BatchHeader| (self.plot.epoch_of)(header.base_offset);
+        let agrees =
+            |header: &BatchHeader| known(header).is_none_or(|known| known == header.leader_epoch);
+        if agrees(&whole.header) {
+            return Ok(Ok(whole));
+        }
+        let epoch = known(&whole.header).unwrap_or(whole.header.leader_epoch);
+        let before = before.map(|header| agrees(&header));
+        let after = match self.whole(whole.end_position)? {
+            Ok(next) => {
+                let known = (self.plot.epoch_of)(next.base);
+                Some(known.is_none_or(|known| known == next.header.leader_epoch))
+            }
+            Err(_) => None,
+        };
+        let is_sure = before.or(after).is_some() && ![before, after].contains(&Some(false));
+        if !is_sure {
+            return Ok(Ok(whole));
+        }
+        let what = format!("leader epoch {} where it was {epoch}", whole.header.leader_epoch);
+        let (header, end_position) = (Some(whole.header), Some(whole.end_position));
+        Ok(Err(Fault { what, header, end_position }))
     }
 
     /// Whether a batch begins at a position: a whole one, or a damaged one with the offset that is due.
@@ -325,7 +360,7 @@ impl<'a> Course<'a> {
         };
         if is_due {
             self.believe(batch);
-        } else if self.open.is_none() && self.end >= self.plot.contiguous_from {
+        } else if self.open.is_none() && self.end.max(batch.base - 1) >= self.plot.contiguous_from {
             self.misplaced(batch);
         } else {
             self.doubtful = Some(batch);

@@ -54,17 +54,11 @@ pub(crate) struct Hole {
 
 impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let file = names::segment_file(self.segment, names::LOG);
         write!(
             f,
-            "segment: {} position: {} endPosition: {} firstOffset: {} endOffset: {} foundMs: {} \
-             damage: {}",
-            self.segment,
-            self.position,
-            self.end_position,
-            self.first,
-            self.end,
-            self.found_ms,
-            self.what
+            "file: {file} endPosition: {} firstOffset: {} endOffset: {} foundMs: {} damage: {}",
+            self.end_position, self.first, self.end, self.found_ms, self.what
         )
     }
 }

@@ -495,7 +495,11 @@ impl Opening<'_> {
 
     /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
     /// batches of what is not durable.
-    fn read_segment(&mut self, found: &Found) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
+    fn read_segment(
+        &mut self,
+        found: &Found,
+        next_base: Option<Offset>,
+    ) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
         let path = &found.path;
         let file = self
             .disk()
@@ -513,11 +517,19 @@ impl Opening<'_> {
         }
 
         let mut walk = segment.headers(&*file, segment.extent().size, found.size);
-        while segment.extent().next < trusted {
+        loop {
             segment.pass_hole();
+            if segment.extent().next >= trusted {
+                break;
+            }
+            // A base offset that is wrong must not pass for the end of what is durable.
+            let end = next_base.unwrap_or(Offset::MAX).min(self.known_end());
             let step = walk.next().and_then(|step| match step {
-                Some((position, header)) if header.base_offset < segment.extent().next => {
-                    Err(WalkError::Damaged { position, what: "offsets go back".to_owned() })
+                Some((position, header))
+                    if header.base_offset < segment.extent().next || header.next_offset() > end =>
+                {
+                    let what = format!("offset {} in its place", header.base_offset);
+                    Err(WalkError::Damaged { position, what })
                 }
                 step => Ok(step),
             });
@@ -536,8 +548,11 @@ impl Opening<'_> {
             if extent.next <= self.durable {
                 durable_size = extent.size;
             }
+            let mut is_durable = extent.next < self.durable;
             let step = walk.next().and_then(|step| match step {
                 Some((position, batch)) if batch.header.base_offset != extent.next => {
+                    // One of those that are durable says that an offset before it is wrong.
+                    is_durable |= batch.header.base_offset < self.durable;
                     let what = format!("offset {} instead", batch.header.base_offset);
                     Err(WalkError::Damaged { position, what })
                 }
@@ -549,7 +564,7 @@ impl Opening<'_> {
                 }
                 Ok(None) => break,
                 Err(error @ WalkError::Io(_)) => return Err(error.in_file(path, extent.next)),
-                Err(error) if extent.next < self.durable => {
+                Err(error) if is_durable => {
                     return Err(error.in_file(path, extent.next));
                 }
                 Err(WalkError::Damaged { position, what }) => {
@@ -580,6 +595,13 @@ impl Opening<'_> {
     /// Up to here batches are durable and only their headers are looked at.
     fn trusted(&self) -> Offset {
         if self.clean { Offset::MAX } else { self.recovery_point }
+    }
+
+    /// No durable batch lies beyond this.
+    fn known_end(&self) -> Offset {
+        // A log that is opened by itself, without the marks of a folder, may have any end.
+        let is_unknown = self.clean && self.durable == Offset::ZERO;
+        if is_unknown { Offset::MAX } else { self.durable }
     }
 
     /// Takes what the index files say about the part that is trusted.

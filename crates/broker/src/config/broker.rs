@@ -68,6 +68,10 @@ pub struct BrokerConfig {
     pub log_cleaner_io_buffer_load_factor: f64,
     /// `log.cleaner.io.max.bytes.per.second`, of all threads.
     pub log_cleaner_io_max_bytes_per_second: f64,
+    /// `log.scrub.bytes.per.second`.
+    pub log_scrub_bytes_per_second: f64,
+    /// `log.scrub.interval.ms`; `None` for no passes.
+    pub log_scrub_interval_ms: Option<u64>,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval_ms: u64,
     /// `log.flush.offset.checkpoint.interval.ms`.
@@ -147,6 +151,8 @@ impl BrokerConfig {
             log_cleaner_dedupe_buffer_size: read.size("log.cleaner.dedupe.buffer.size"),
             log_cleaner_io_buffer_load_factor: read.parsed("log.cleaner.io.buffer.load.factor"),
             log_cleaner_io_max_bytes_per_second: read.parsed("log.cleaner.io.max.bytes.per.second"),
+            log_scrub_bytes_per_second: read.parsed("log.scrub.bytes.per.second"),
+            log_scrub_interval_ms: u64::try_from(read.long("log.scrub.interval.ms")).ok(),
             log_retention_check_interval_ms: read.ms("log.retention.check.interval.ms"),
             log_flush_offset_checkpoint_interval_ms: read
                 .ms("log.flush.offset.checkpoint.interval.ms"),

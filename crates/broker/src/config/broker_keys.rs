@@ -397,6 +397,24 @@ pub static BROKER_KEYS: &[ConfigKey] = &[
     .live()
     .high(),
     ConfigKey::broker(
+        "log.scrub.bytes.per.second",
+        Long,
+        Some("16777216"),
+        Range(1, LONG_MAX),
+        "The most bytes a second that are read to check all records for damage; 16 MiB are a small part of what any disk reads, and a TiB in 18 hours.",
+    )
+    .live()
+    .differs("Kafka has no such key, and finds damage when a record is read"),
+    ConfigKey::broker(
+        "log.scrub.interval.ms",
+        Long,
+        Some("604800000"),
+        Range(-1, LONG_MAX),
+        "How often all records are checked for damage, from one begin to the next: a week, as what goes bad by itself does so over months; -1 for never.",
+    )
+    .live()
+    .differs("Kafka has no such key, and finds damage when a record is read"),
+    ConfigKey::broker(
         "log.segment.bytes",
         Int,
         Some("1073741824"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use coordinators::{GroupConfig, GroupShard};
+use log::ReadError;
 use records::{Offset, batches};
 use replication::Partition;
 
@@ -22,7 +23,19 @@ pub(super) fn replay(
     let mut at = log.log_start();
     let end = log.log_end();
     while at < end {
-        let slice = log.read(at, end, CHUNK_BYTES, true).map_err(|error| error.to_string())?;
+        let slice = match log.read(at, end, CHUNK_BYTES, true) {
+            Ok(slice) => slice,
+            Err(ReadError::Quarantined { damage, .. }) => {
+                // Offsets that were committed there are as they were before, which the guide says.
+                tracing::error!(
+                    partition = partition.id().index, first = %damage.first, end = %damage.end,
+                    "committed offsets are damaged: some groups begin further back"
+                );
+                at = damage.end;
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
+        };
         let bytes = slice.load().map_err(|error| error.to_string())?;
         if bytes.is_empty() {
             return Err(format!("nothing can be read at offset {at}, below the log end {end}"));

@@ -91,13 +91,29 @@ fn a_damaged_log_is_given_up_and_the_others_go_on() {
     fill(&bench, &bench.log, 10);
     fill(&bench, &other, 4);
     let path = bench.log.segments.load()[2].path();
-    assert!(bench.sim.disk.flip_bit(&path, 65, 1));
+    bench.sim.env().disk.remove_file(&path).unwrap();
     let both = [candidate("t", &bench.log), candidate("u", &other)];
     let failed = round(&cleaner, &both).unwrap();
-    assert!(failed.starts_with("t: ") && failed.contains("is damaged"), "{failed}");
+    assert!(failed.starts_with("t: cannot open"), "{failed}");
     assert_eq!(cleaner.uncleanable(), [("t".to_owned(), 0)]);
     assert_eq!(round(&cleaner, &both).as_deref(), Some("u"));
     assert_eq!(round(&cleaner, &both), None);
+}
+
+#[test]
+fn damaged_records_are_quarantined_and_the_next_run_passes_over_them() {
+    let bench = Bench::new(config());
+    let cleaner = Cleaner::open(&bench.sim.env(), &bench.dir);
+    fill(&bench, &bench.log, 10);
+    let path = bench.log.segments.load()[2].path();
+    assert!(bench.sim.disk.flip_bit(&path, 65, 1));
+    let one = [candidate("t", &bench.log)];
+    let failed = round(&cleaner, &one).unwrap();
+    assert!(failed.starts_with("t: ") && failed.contains("is damaged"), "{failed}");
+    assert!(cleaner.uncleanable().is_empty());
+    assert_eq!(bench.log.damages().len(), 1);
+    assert_eq!(round(&cleaner, &one).as_deref(), Some("t"));
+    assert_eq!(round(&cleaner, &one), None);
 }
 
 #[test]

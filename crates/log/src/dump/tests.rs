@@ -69,6 +69,19 @@ fn every_kind_of_file_is_shown() {
 }
 
 #[test]
+fn the_list_of_damaged_ranges_is_damage() {
+    let sim = folder();
+    let list = "0\n1\n5 73 146 6 7 12 the checksum is wrong\n";
+    let list = format!("{list}crc32c {:08x}\n", records::crc::crc32c(list.as_bytes()));
+    sim.env().disk.replace(Path::new("/d/t-0/quarantine"), list.as_bytes()).unwrap();
+    assert_eq!(
+        dump(&sim, "t-0/quarantine"),
+        ["DAMAGED at position 73: file: 00000000000000000005.log endPosition: 146 firstOffset: 6 \
+          endOffset: 7 foundMs: 12 damage: the checksum is wrong"]
+    );
+}
+
+#[test]
 fn damage_is_shown_with_its_place() {
     let sim = folder();
     let log = Path::new("/d/t-0/00000000000000000000.log");

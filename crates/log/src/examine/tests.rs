@@ -193,6 +193,25 @@ fn a_batch_inside_a_record_is_not_taken_for_one_of_the_log() {
     }
 }
 
+/// The list of epochs has no checksum: what is wrong may be the list.
+#[test]
+fn a_list_of_epochs_that_no_batch_agrees_with_is_not_believed() {
+    let mut field = plain();
+    for batch in 0..5 {
+        field.flip(batch, 15, 2);
+    }
+    field.check(&[]);
+    // From one batch on.
+    let mut field = plain();
+    for batch in 2..5 {
+        field.flip(batch, 15, 2);
+    }
+    field.check(&[]);
+    let mut field = Field::of(&[(10, 2)]);
+    field.flip(0, 15, 2);
+    field.check(&[]);
+}
+
 #[test]
 fn the_pace_ends_it() {
     let field = plain();

@@ -9,9 +9,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use env::disk::OpenMode;
 use parking_lot::Mutex;
 use records::Offset;
 use thiserror::Error;
@@ -66,18 +67,26 @@ impl Log {
 
     /// Checks every batch of all segments and quarantines what is damaged.
     pub fn scrub(&self, pace: &dyn Pace) -> Result<Scrubbed, ScrubError> {
-        let mut done = Scrubbed::default();
-        for segment in self.segments.load_full().iter() {
-            self.examine(segment, pace, &mut done)?;
-        }
-        Ok(done)
+        self.scrub_where(|_| true, pace)
     }
 
     /// [`Log::scrub`] of one segment; nothing where there is none with this base offset.
     pub fn scrub_segment(&self, base: Offset, pace: &dyn Pace) -> Result<Scrubbed, ScrubError> {
+        self.scrub_where(|segment| segment.base == base, pace)
+    }
+
+    /// [`Log::scrub`] of the segment with this file.
+    pub(crate) fn scrub_file(&self, path: &Path, pace: &dyn Pace) -> Result<Scrubbed, ScrubError> {
+        self.scrub_where(|segment| segment.path() == path, pace)
+    }
+
+    fn scrub_where(
+        &self,
+        is_meant: impl Fn(&Segment) -> bool,
+        pace: &dyn Pace,
+    ) -> Result<Scrubbed, ScrubError> {
         let mut done = Scrubbed::default();
-        let segments = self.segments.load_full();
-        if let Some(segment) = segments.iter().find(|segment| segment.base == base) {
+        for segment in self.segments.load_full().iter().filter(|segment| is_meant(segment)) {
             self.examine(segment, pace, &mut done)?;
         }
         Ok(done)
@@ -120,8 +129,9 @@ impl Log {
     ) -> Result<Option<Vec<Flaw>>, LogError> {
         let path = segment.path();
         let failed = |error| LogError::io(&path, "read", error);
-        let file = match segment.file(&*self.env.disk, &Mutex::default()) {
-            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+        // A handle of its own, as what is read by it is not to stay in the page cache.
+        let file = match self.env.disk.open(&path, OpenMode::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Some(vec![Flaw {
                     position: 0,
                     end_position: extent.size,
@@ -130,7 +140,7 @@ impl Log {
                     what: "the file is missing".to_owned(),
                 }]));
             }
-            file => file?,
+            file => file.map_err(failed)?,
         };
         let len = file.len().map_err(failed)?;
         let size = u32::try_from(len).unwrap_or(u32::MAX).min(extent.size);
@@ -143,7 +153,11 @@ impl Log {
             contiguous_from: Offset::MAX,
             epoch_of: &|offset| epochs.of(offset),
         };
-        let spent = &mut |bytes: usize| pace.spent(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let spent = &mut |bytes: usize| {
+            // It does not come to rest meanwhile.
+            self.touch();
+            pace.spent(u64::try_from(bytes).unwrap_or(u64::MAX))
+        };
         match examine(&plot, spent) {
             Ok(mut flaws) => {
                 if let Some(last) = flaws.last_mut().filter(|last| last.end_position == size) {
@@ -164,8 +178,11 @@ impl Log {
     /// Keeps everybody away from damaged parts of a segment. How many were not known.
     fn quarantine_flaws(&self, segment: &Arc<Segment>, flaws: Vec<Flaw>) -> Result<u64, LogError> {
         let _one_at_a_time = self.syncing.lock();
-        if !self.has(segment) || self.is_closed() {
+        if !self.has(segment) {
             return Ok(0);
+        }
+        if self.is_closed() {
+            return Err(LogError::Closed);
         }
         let known = self.quarantine.load_full();
         let mut quarantine = known.map_or(Quarantine::default(), |known| (*known).clone());

@@ -52,6 +52,11 @@ impl LogDir {
         self.rest(|log| !log.is_in_use(), usize::MAX);
     }
 
+    /// Closes a log that rested before it was examined.
+    pub fn rest_again(&self, log: &Arc<Log>) {
+        self.rest(|open| Arc::ptr_eq(open, log), 1);
+    }
+
     /// Closes up to `most` of the logs that may be.
     pub(super) fn rest(&self, may: impl Fn(&Arc<Log>) -> bool, most: usize) {
         // To ask a log may read from its disk, so it is done before the lock is taken.

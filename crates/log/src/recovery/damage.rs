@@ -47,10 +47,10 @@ impl Opening<'_> {
         found: &Found,
         next_base: Option<Offset>,
     ) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
-        let read = match self.read_segment(found) {
+        let read = match self.read_segment(found, next_base) {
             Err(LogError::Damaged { path, .. }) if path == found.path => {
                 self.examine(found, next_base)?;
-                self.read_segment(found)?
+                self.read_segment(found, next_base)?
             }
             read => read?,
         };
@@ -69,7 +69,7 @@ impl Opening<'_> {
         let failed = |error| LogError::io(&found.path, "read", error);
         let file = self.disk().open(&found.path, OpenMode::Read).map_err(failed)?;
         // Behind the durable end there may be anything.
-        let exact = next_base.or(self.clean.then_some(self.durable));
+        let exact = next_base.or(self.clean.then(|| self.known_end()));
         let exact = exact.filter(|end| *end <= self.durable);
         let plot = Plot {
             file: &*file,

@@ -24,6 +24,27 @@ pub fn contents(log: &Log, from: Offset, bytes_max: usize) -> Result<Vec<Appende
     contents_to(log, from, log.log_end(), bytes_max)
 }
 
+/// Everything a log shows to who goes on behind damage.
+pub fn undamaged(log: &Log) -> Result<Vec<Appended>, String> {
+    let (mut at, end, mut found) = (log.log_start(), log.log_end(), Vec::new());
+    for damage in log.damages() {
+        if at < damage.first {
+            found.extend(contents_to(log, at, damage.first, usize::MAX)?);
+        }
+        for inside in [damage.first, damage.end - 1] {
+            if inside >= log.log_start() && damage.first < damage.end {
+                let read = log.read(inside, end, usize::MAX, true);
+                if !read.is_err_and(|error| error.is_damage()) {
+                    return Err(format!("offset {inside} is damaged, and is served"));
+                }
+            }
+        }
+        at = at.max(damage.end);
+    }
+    found.extend(contents_to(log, at, end, usize::MAX)?);
+    Ok(found)
+}
+
 fn contents_to(
     log: &Log,
     from: Offset,

@@ -1,8 +1,9 @@
 //! A file of a crashed folder is not what was written: one bit of it differs, or its end is gone.
 //!
 //! What may follow: everything is there all the same; or an error that names a file; or records are
-//! missing and a line at level ERROR says so. What may not: a panic, a record that nobody wrote, records
-//! that are missing in silence. A damaged batch that is read shows by its checksum, and is counted.
+//! missing or quarantined and a line at level ERROR says so. What may not: a panic, a record that nobody
+//! wrote, records that are missing in silence, a part of the log that cannot be read and is not
+//! quarantined. Damage that recovery does not meet is found by an examination.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use env::Env;
 use env::disk::OpenMode;
 use env::sim::SimDisk;
-use log::{Log, LogDir};
+use log::{FullSpeed, Log, LogDir};
 use records::Offset;
 use uuid::Uuid;
 
@@ -118,26 +119,28 @@ fn names_a_file(error: &str) -> Result<bool, String> {
     if error.contains(FOLDER) { Ok(true) } else { Err(format!("no file is named: {error}")) }
 }
 
-/// A log that opened: what it shows was written, and is all unless somebody was told.
+/// A log that opened: what it shows after an examination was written, where it shows it, and what it
+/// does not show is in a range that is quarantined, or somebody was told.
 fn look_at(log: &Log, part: &Part, silent: bool) -> Result<bool, String> {
     let mut model: Model = part.model.clone();
     model.history.extend(model.uncertain.take());
-    let found = match check::contents(log, log.log_start(), usize::MAX) {
-        Ok(found) => found,
-        // Its reader sees that it is damaged.
-        Err(_) => return Ok(true),
-    };
-    let mut told = false;
+    let name = format!("{}-{}", part.topic, part.number);
+    log.scrub(&FullSpeed).map_err(|error| format!("{name} cannot be examined: {error}"))?;
+    let found = check::undamaged(log).map_err(|error| format!("{name}: {error}"))?;
+    let damages = log.damages();
+    if !damages.is_empty() && !errors::any() {
+        return Err(format!("{name} has damage, and nobody was told: {damages:?}"));
+    }
+    let mut told = !damages.is_empty();
     for batch in &found {
-        // Offset and leader's epoch lie before the checksum in Kafka's format, and are not covered.
+        // The leader's epoch lies before the checksum, and recovery believes it.
         let same = |written: &&Appended| {
-            let (base, epoch) = (batch.base, batch.epoch);
-            Appended { base, epoch, ..(*written).clone() } == *batch
+            let epoch = batch.epoch;
+            Appended { epoch, ..(*written).clone() } == *batch
         };
         if model.history.iter().any(|written| same(&written)) {
             continue;
         }
-        let name = format!("{}-{}", part.topic, part.number);
         if !model.gone.iter().any(|written| same(&written)) {
             return Err(format!("{name} shows what nobody wrote: {batch:?}"));
         }
@@ -146,17 +149,23 @@ fn look_at(log: &Log, part: &Part, silent: bool) -> Result<bool, String> {
         }
         told = true;
     }
-    let end = log.log_end();
-    let missing = end < part.marked || log.log_start() > model.log_start_max;
+    let (start, end) = (log.log_start(), log.log_end());
+    let missing = end < part.marked || start > model.log_start_max;
     if missing && !silent && !errors::any() {
         return Err(format!(
-            "{}-{} goes from {} to {end} where {} to {} was acknowledged, and nobody was told",
-            part.topic,
-            part.number,
-            log.log_start(),
-            model.log_start_max,
-            part.marked
+            "{name} goes from {start} to {end} where {} to {} was acknowledged, and nobody was told",
+            model.log_start_max, part.marked
         ));
+    }
+    for written in &model.history {
+        let is_due = written.base >= start && written.next() <= end.min(part.marked);
+        let is_damaged = |base: Offset| {
+            damages.iter().any(|range| range.first <= base && written.next() <= range.end)
+        };
+        let is_found = || found.iter().any(|batch| batch.base == written.base);
+        if is_due && !is_damaged(written.base) && !is_found() && !silent && !errors::any() {
+            return Err(format!("{name} does not show {written:?}, and nobody was told"));
+        }
     }
     Ok(missing || told)
 }
