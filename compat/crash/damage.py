@@ -3,7 +3,8 @@
 Two folders, one of a broker that ended in order and one of a broker that was killed, are copied again and again; in
 each copy one file loses its end or has one bit flipped. Then the broker must start and serve everything; or refuse,
 naming the file; or serve less and have said so at level ERROR; or serve a batch that its reader sees to be damaged.
-What may not be: a panic, a record nobody sent, fewer records in silence.
+What may not be: a panic, a record nobody sent, fewer records in silence. Of a segment it must not be refused: what is
+damaged is quarantined, found by a pass over all records, and the rest is there.
 """
 
 import argparse
@@ -28,8 +29,6 @@ OF_A_KIND = 2
 KNOWN = {
     ("metadata log", "refused", "cut"): "its end looks the same when a loss of power tore it before it was acknowledged",
     ("metadata log", "refused", "bit"): "the same",
-    ("log", "moved", "bit"): "offset and leader epoch of a batch lie before its checksum",
-    ("log", "lost", "bit"): "the same",
 }
 
 
@@ -92,10 +91,50 @@ def damages(path):
         yield f"bit {n % 8} of byte {place} of {len(data)} flipped", bytes(spoilt)
 
 
+def ranges(node, name):
+    """The offsets of a partition that are quarantined, as its log says: first and end of each range."""
+    text = node.log.read_text(errors="replace")
+    found = re.findall(rf"file=\S*/{re.escape(name)}/\S+ .*first_offset=(\d+) end_offset=(\d+)", text)
+    return sorted({(int(first), int(end)) for first, end in found})
+
+
+def around(connection, node, told, topic, partition):
+    """What is wrong with what a partition serves beside its quarantined ranges."""
+    name, acknowledged = f"{topic}-{partition}", told.acknowledged.get((topic, partition), {})
+    damaged = ranges(node, name)
+    at, end = connection.ends(topic, partition)
+    found = {}
+    while at < end:
+        behind = next((behind for first, behind in damaged if first <= at < behind), None)
+        if behind is not None:
+            at = behind
+            continue
+        _, more = connection.fetch(topic, partition, at)
+        if not more or any(value is wire.DAMAGED for _, value in more):
+            yield "unreadable", f"{name}: what is at {at} is in no quarantined range {damaged}, and cannot be read"
+            return
+        found.update((offset, value) for offset, value in more if offset >= at)
+        at = max(offset for offset, _ in more) + 1
+    for offset, value in acknowledged.items():
+        if found.get(offset) != value and not any(first <= offset < behind for first, behind in damaged):
+            yield "lost", f"{name}: {offset} is in no quarantined range {damaged}, and not what was acknowledged"
+            return
+
+
+def wait_for_pass(node):
+    """Waits until all records were checked once."""
+    ends = time.monotonic() + 30
+    while "all records were checked" not in node.log.read_text(errors="replace"):
+        if time.monotonic() > ends:
+            raise brokers.BrokerFault("no pass over all records came to its end")
+        time.sleep(0.05)
+
+
 def one(work, data, told, path, content):
     """What becomes of a folder with one file that is not what was written: (outcome, faults)."""
     copy = lab.fresh(work) / "data"
     node = lab.Node(work, data=copy)
+    node.settings["log.scrub.interval.ms"] = "1"
     shutil.copytree(data, copy)
     (copy / path).write_bytes(content)
     try:
@@ -106,13 +145,22 @@ def one(work, data, told, path, content):
             named = path.name in text
             panics = [("panic", line) for line in node.panics()]
             return ("refused", panics) if named else ("refused", panics + [("unnamed", f"it ended without naming the file: {node.tail(3)}")])
+        wait_for_pass(node)
         faults = list(told.faults(connection))
+        corrupt = [words for what, words in faults if what == "refused" and words.endswith("error 2")]
+        beside = []
+        for words in corrupt:
+            topic, partition = words.split(":")[0].rsplit("-", 1)
+            beside += around(connection, node, told, topic, int(partition))
         connection.close()
         said = bool(node.errors())
         bad = [("panic", line) for line in node.panics()]
         outcome = "served"
+        bad += beside
         for what, words in faults:
-            if what == "damaged" or (what == "refused" and words.endswith("error 56")):
+            if what == "refused" and words.endswith("error 2") and said:
+                outcome = "quarantined"
+            elif what == "damaged" or (what == "refused" and words.endswith("error 56")):
                 # KAFKA_STORAGE_ERROR, or a checksum that a client looks at.
                 outcome = "seen by the reader"
             elif said and what != "foreign":

@@ -365,27 +365,6 @@ impl Opening<'_> {
         Producers::decode(&bytes, self.env.clock.wall_ms()).ok()
     }
 
-    /// The log start is written down before a segment is deleted, so a log that begins after it has
-    /// lost segments: to a crash before anything was durable, or to damage.
-    fn check_front(&mut self, found: &mut Vec<Found>, log_start: Offset) -> Result<(), LogError> {
-        let Some(first) = found.first().filter(|first| first.base > log_start) else {
-            return Ok(());
-        };
-        if self.journal.is_none() || self.quarantine.of(log_start).is_some() {
-            return Ok(());
-        }
-        if self.clean || self.durable > log_start {
-            let end = first.base;
-            self.missing(log_start, 0, (log_start, end), "segments are missing".to_owned());
-            return Ok(());
-        }
-        self.cut = true;
-        for gone in std::mem::take(found) {
-            self.remove_segment(gone.base)?;
-        }
-        Ok(())
-    }
-
     fn remove_indexes(&mut self, base: Offset) -> Result<(), LogError> {
         for kind in [names::INDEX, names::TIME_INDEX] {
             let stale = self.dir.join(names::segment_file(base, kind));
@@ -476,29 +455,13 @@ impl Opening<'_> {
         Ok((segments, file))
     }
 
-    /// A segment that does not begin where the one before ended is what a crash left of something
-    /// that was not durable, or else damage.
-    fn gap(&self, segment: &Found, expected: Offset) -> Result<(), LogError> {
-        if expected >= self.durable {
-            return Ok(());
-        }
-        Err(LogError::Damaged {
-            path: segment.path.clone(),
-            position: 0,
-            offset: expected,
-            what: format!(
-                "the segment begins at {}, the one before ends at {expected}",
-                segment.base
-            ),
-        })
-    }
-
     /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
     /// batches of what is not durable.
     fn read_segment(
         &mut self,
         found: &Found,
         next_base: Option<Offset>,
+        is_examined: bool,
     ) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
         let path = &found.path;
         let file = self
@@ -551,8 +514,9 @@ impl Opening<'_> {
             let mut is_durable = extent.next < self.durable;
             let step = walk.next().and_then(|step| match step {
                 Some((position, batch)) if batch.header.base_offset != extent.next => {
-                    // One of those that are durable says that an offset before it is wrong.
-                    is_durable |= batch.header.base_offset < self.durable;
+                    // One of those that are durable would say that an offset before it is wrong; else it
+                    // is torn.
+                    is_durable |= !is_examined && batch.header.base_offset < self.durable;
                     let what = format!("offset {} instead", batch.header.base_offset);
                     Err(WalkError::Damaged { position, what })
                 }
@@ -590,18 +554,6 @@ impl Opening<'_> {
             self.small.push(file.clone());
         }
         Ok((Arc::new(segment), file))
-    }
-
-    /// Up to here batches are durable and only their headers are looked at.
-    fn trusted(&self) -> Offset {
-        if self.clean { Offset::MAX } else { self.recovery_point }
-    }
-
-    /// No durable batch lies beyond this.
-    fn known_end(&self) -> Offset {
-        // A log that is opened by itself, without the marks of a folder, may have any end.
-        let is_unknown = self.clean && self.durable == Offset::ZERO;
-        if is_unknown { Offset::MAX } else { self.durable }
     }
 
     /// Takes what the index files say about the part that is trusted.

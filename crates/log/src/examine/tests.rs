@@ -20,13 +20,13 @@ struct Field {
 }
 
 impl Field {
-    fn of(batches: &[(i64, usize)]) -> Field {
+    fn of(batches: &[(i64, u32)]) -> Field {
         let (mut bytes, mut places) = (Vec::new(), vec![0]);
         for (base, count) in batches {
             let mut builder = BatchBuilder::new(Codec::None);
             for n in 0..*count {
                 let value = format!("record {n} of the batch at {base}");
-                builder.push(Timestamp(n as i64), None, Some(value.as_bytes()), &[]);
+                builder.push(Timestamp(i64::from(n)), None, Some(value.as_bytes()), &[]);
             }
             let mut batch = builder.build().unwrap().to_vec();
             batch[..8].copy_from_slice(&base.to_be_bytes());
@@ -35,7 +35,7 @@ impl Field {
             places.push(bytes.len());
         }
         let base = Offset(batches.first().map_or(0, |(base, _)| *base));
-        let end = batches.last().map_or(base, |(base, count)| Offset(base + *count as i64));
+        let end = batches.last().map_or(base, |(base, count)| Offset(base + i64::from(*count)));
         Field { bytes, places, base, end }
     }
 
@@ -45,7 +45,7 @@ impl Field {
 
     fn look(&self, is_exact: bool) -> Vec<Flaw> {
         let sim = Sim::new(1);
-        let disk = sim.disk.clone() as Arc<dyn env::Disk>;
+        let disk = sim.disk as Arc<dyn env::Disk>;
         let file = disk.open(Path::new("/segment"), OpenMode::Create).unwrap();
         file.write_all_at(&[IoSlice::new(&self.bytes)], 0).unwrap();
         let plot = Plot {
@@ -216,7 +216,7 @@ fn a_list_of_epochs_that_no_batch_agrees_with_is_not_believed() {
 fn the_pace_ends_it() {
     let field = plain();
     let sim = Sim::new(1);
-    let disk = sim.disk.clone() as Arc<dyn env::Disk>;
+    let disk = sim.disk as Arc<dyn env::Disk>;
     let file = disk.open(Path::new("/segment"), OpenMode::Create).unwrap();
     file.write_all_at(&[IoSlice::new(&field.bytes)], 0).unwrap();
     let plot = Plot {

@@ -47,10 +47,10 @@ impl Opening<'_> {
         found: &Found,
         next_base: Option<Offset>,
     ) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
-        let read = match self.read_segment(found, next_base) {
+        let read = match self.read_segment(found, next_base, false) {
             Err(LogError::Damaged { path, .. }) if path == found.path => {
                 self.examine(found, next_base)?;
-                self.read_segment(found, next_base)?
+                self.read_segment(found, next_base, true)?
             }
             read => read?,
         };
@@ -63,6 +63,60 @@ impl Opening<'_> {
             read.0.pass_hole();
         }
         Ok(read)
+    }
+
+    /// The log start is written down before a segment is deleted, so a log that begins after it has
+    /// lost segments: to a crash before anything was durable, or to damage.
+    pub(super) fn check_front(
+        &mut self,
+        found: &mut Vec<Found>,
+        log_start: Offset,
+    ) -> Result<(), LogError> {
+        let Some(first) = found.first().filter(|first| first.base > log_start) else {
+            return Ok(());
+        };
+        if self.journal.is_none() || self.quarantine.of(log_start).is_some() {
+            return Ok(());
+        }
+        if self.clean || self.durable > log_start {
+            let end = first.base;
+            self.missing(log_start, 0, (log_start, end), "segments are missing".to_owned());
+            return Ok(());
+        }
+        self.cut = true;
+        for gone in std::mem::take(found) {
+            self.remove_segment(gone.base)?;
+        }
+        Ok(())
+    }
+
+    /// A segment that does not begin where the one before ended is what a crash left of something
+    /// that was not durable, or else damage.
+    pub(super) fn gap(&self, segment: &Found, expected: Offset) -> Result<(), LogError> {
+        if expected >= self.durable {
+            return Ok(());
+        }
+        Err(LogError::Damaged {
+            path: segment.path.clone(),
+            position: 0,
+            offset: expected,
+            what: format!(
+                "the segment begins at {}, the one before ends at {expected}",
+                segment.base
+            ),
+        })
+    }
+
+    /// Up to here batches are durable and only their headers are looked at.
+    pub(super) fn trusted(&self) -> Offset {
+        if self.clean { Offset::MAX } else { self.recovery_point }
+    }
+
+    /// No durable batch lies beyond this.
+    pub(super) fn known_end(&self) -> Offset {
+        // A log that is opened by itself, without the marks of a folder, may have any end.
+        let is_unknown = self.clean && self.durable == Offset::ZERO;
+        if is_unknown { Offset::MAX } else { self.durable }
     }
 
     fn examine(&mut self, found: &Found, next_base: Option<Offset>) -> Result<(), LogError> {
@@ -103,7 +157,7 @@ impl Opening<'_> {
     }
 
     /// Records that are not there at all.
-    pub(super) fn missing(
+    fn missing(
         &mut self,
         segment: Offset,
         position: u32,

@@ -1,6 +1,6 @@
 //! Compares an open log with its model.
 
-use log::{AppendError, Log, Origin};
+use log::{AppendError, FullSpeed, Log, Origin};
 use records::{
     BatchBuilder, Codec, Offset, ProducerEpoch, ProducerId, Timestamp, batches, sequence,
 };
@@ -127,6 +127,10 @@ pub fn recovered(log: &Log, model: &mut Model) -> Result<(), String> {
     model.log_start_max = start;
     model.log_start_refused = start;
     matches(log, model, usize::MAX)?;
+    match log.scrub(&FullSpeed) {
+        Ok(done) if done.found == 0 && log.damages().is_empty() => {}
+        other => return Err(format!("nothing is damaged: {other:?}, {:?}", log.damages())),
+    }
     epochs(log, model)?;
     producers(log, model)
 }
