@@ -34,7 +34,9 @@ async fn filled(sim: &Sim) -> (Arc<Broker>, Arc<Partition>, u64) {
     for _ in 0..4 {
         write(&broker, sim, &partition).await;
     }
-    let slice = broker::read::read(&partition, Offset(2), 1, true).expect("readable").slice;
+    let slice = broker::read::read(&partition, Offset(2), 1, true, broker::Wait::ForDisk)
+        .expect("readable")
+        .slice;
     let third = slice.regions.first().expect("a batch").position;
     (broker, partition, third)
 }
@@ -64,7 +66,8 @@ async fn found(broker: &Broker, sim: &Sim, partition: &Arc<Partition>) {
     }
     let ranges: Vec<_> = known().iter().map(|range| (range.first.0, range.end.0)).collect();
     assert_eq!(ranges, [(2, 3)]);
-    let read = |from| broker::read::read(partition, Offset(from), 1 << 20, true);
+    let read =
+        |from| broker::read::read(partition, Offset(from), 1 << 20, true, broker::Wait::ForDisk);
     assert_eq!(read(0).expect("readable").slice.next, Offset(2));
     assert!(matches!(read(2), Err(ReadRefusal::Damaged(_))));
     assert_eq!(read(3).expect("readable").slice.next, Offset(4));
@@ -105,7 +108,7 @@ async fn what_a_reader_meets_is_refused_and_then_known() {
     let (broker, partition, third) = filled(&sim).await;
     assert!(sim.disk.flip_bit(Path::new(SEGMENT), third + 16, 1));
     // Where a read meets it before anybody else.
-    let refused = broker::read::read(&partition, Offset(2), 1 << 20, true);
+    let refused = broker::read::read(&partition, Offset(2), 1 << 20, true, broker::Wait::ForDisk);
     assert!(matches!(refused, Err(ReadRefusal::Damaged(_))), "{refused:?}");
     found(&broker, &sim, &partition).await;
     broker.stop().await;

@@ -93,9 +93,11 @@ pub trait File: Send + Sync + Debug {
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
     /// Reads what is in memory and waits for no disk: `ErrorKind::WouldBlock` where not even the first
     /// byte is. Where the file system cannot say, this is [`File::read_at`].
-    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
-    /// Has the system begin to read a part of the file into memory.
-    fn prefetch(&self, position: u64, len: u64);
+    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(bytes, position)
+    }
+    /// Has the system begin to read a part of the file into memory. A hint.
+    fn prefetch(&self, _position: u64, _len: u64) {}
     /// [`File::read_at`] that leaves nothing in the page cache which was not there, for who reads much
     /// and only once; on a handle that nobody else reads from, as the kernel reads nothing ahead for it
     /// any more.
