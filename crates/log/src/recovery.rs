@@ -123,7 +123,7 @@ impl Log {
         };
         let created = !disk.exists(dir);
         if created {
-            disk.create_dir_all(dir).map_err(|error| LogError::io(dir, "create", error))?;
+            disk.create_dir_all(dir).map_err(|error| LogError::of_write(dir, "create", error))?;
         }
         opening.finish_swaps()?;
         let names = opening.names()?;
@@ -449,7 +449,7 @@ impl Opening<'_> {
         let file = self
             .disk()
             .open(&path, OpenMode::Create)
-            .map_err(|error| LogError::io(&path, "create", error))?;
+            .map_err(|error| LogError::of_write(&path, "create", error))?;
         self.names_changed = true;
         segments.push(Arc::new(Segment::active(path, base, file.clone())));
         Ok((segments, file))

@@ -67,8 +67,9 @@ pub(crate) enum Verb {
     Import(ImportArgs),
     /// Print what is in a file of a data folder, without a broker.
     ///
-    /// Takes segments (.log), offset indexes (.index) and time indexes (.timeindex). Damage is
-    /// reported with its position, and exits with 1.
+    /// Takes segments (.log), offset indexes (.index), time indexes (.timeindex), producer snapshots
+    /// (.snapshot), journal files, the catalogue and the list of damaged records (quarantine). Damage
+    /// is reported with its position, and exits with 1.
     Dump(DumpArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
