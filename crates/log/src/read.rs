@@ -269,7 +269,8 @@ impl Log {
     ) -> Result<Extent, LogError> {
         let Terms { end, bytes_max, at_least_one, wait } = terms;
         let limit = u32::try_from(bytes_max).unwrap_or(u32::MAX).saturating_add(position);
-        if extent.next <= end && extent.size <= limit {
+        // Damage may lie behind its last batch.
+        if extent.next <= end && extent.size <= limit && !segment.has_holes() {
             return Ok(extent);
         }
         let at = relative(segment.base, end);

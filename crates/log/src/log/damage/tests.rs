@@ -167,6 +167,28 @@ fn recovery_goes_on_behind_damage() {
 }
 
 #[test]
+fn bytes_behind_the_last_batch_of_a_segment_are_served_to_nobody() {
+    let bench = filled();
+    let sim = bench.sim.clone();
+    drop(bench);
+    sim.disk.crash(CrashLoss::Nothing);
+    let disk = &*sim.disk as &dyn env::Disk;
+    let stray = disk.read(&path(0), 1000).unwrap();
+    let file = disk.open(&path(4), OpenMode::Write).unwrap();
+    file.write_all_at(&[std::io::IoSlice::new(&stray[..72])], 4 * BATCH).unwrap();
+    file.sync_data().unwrap();
+    let bench = Bench::on(sim, config());
+    bench.log.scrub(&FullSpeed).unwrap();
+    let damages = bench.log.damages();
+    let places: Vec<_> =
+        damages.iter().map(|range| (range.segment.0, range.first.0, range.end.0)).collect();
+    assert_eq!(places, [(4, 8, 8)], "bytes, and no offsets");
+    let slice = bench.log.read(Offset(5), Offset::MAX, usize::MAX, true).unwrap();
+    assert_eq!((slice.next, slice.len()), (Offset(8), 3 * 72));
+    assert_eq!(readable(&bench.log), without(0..0));
+}
+
+#[test]
 fn a_durable_end_that_is_missing_leaves_its_offsets_used() {
     for (len, first) in [(2 * BATCH - 1, 9), (BATCH, 9), (BATCH - 1, 8), (0, 8)] {
         let bench = filled();
