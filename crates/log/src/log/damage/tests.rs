@@ -277,6 +277,26 @@ fn retention_takes_damage_along_with_its_segment() {
 }
 
 #[test]
+fn what_a_crash_brought_back_of_deleted_segments_is_no_damage() {
+    let bench = filled();
+    bench.log.commit().unwrap();
+    bench.log.advance_log_start(Offset(9)).unwrap();
+    bench.dir.checkpoint().unwrap();
+    let sim = bench.sim.clone();
+    drop(bench);
+    sim.disk.crash(CrashLoss::Nothing);
+    // Of two deletions, only the second was on the disk. Without a snapshot the first is left to retention.
+    (&*sim.disk as &dyn env::Disk).remove_file(&path(4)).unwrap();
+    let snapshot = Path::new(FOLDER).join(names::segment_file(Offset(8), names::SNAPSHOT));
+    (&*sim.disk as &dyn env::Disk).remove_file(&snapshot).unwrap();
+    let bench = Bench::on(sim, config());
+    let bases: Vec<i64> = bench.log.segments.load().iter().map(|one| one.base.0).collect();
+    assert_eq!(bases, [0, 8]);
+    assert_eq!(bench.log.scrub(&FullSpeed).unwrap().found, 0);
+    assert_eq!(readable(&bench.log), [9]);
+}
+
+#[test]
 fn a_log_that_is_cut_forgets_the_damage_behind_its_end() {
     for (to, end, left) in [(9, 9, 1), (6, 6, 1), (5, 5, 0), (3, 3, 0)] {
         let bench = filled();
