@@ -86,7 +86,9 @@ def step(name, flow, ctx, report):
         pass
     except Exception as error:  # a flow that breaks is a red cell, not the end of the run
         traceback.print_exc()
-        report({"event": "broke", "flow": name, "detail": f"{type(error).__name__}: {error}"})
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(place.filename)}:{place.lineno}"
+        report({"event": "broke", "flow": name, "detail": f"{type(error).__name__} in {where}: {error}"})
     seconds = round(time.monotonic() - began, 2)
     report({"event": "flow", "flow": name, "ended": waiting is None, "seconds": seconds})
     return waiting
