@@ -123,10 +123,10 @@ def around(connection, node, told, topic, partition):
 
 def wait_for_pass(node):
     """Waits until all records were checked once."""
-    ends = time.monotonic() + 30
-    while "all records were checked" not in node.log.read_text(errors="replace"):
+    ends = time.monotonic() + 120
+    while "all records were checked" not in (said := node.log.read_text(errors="replace")):
         if time.monotonic() > ends:
-            raise brokers.BrokerFault("no pass over all records came to its end")
+            raise brokers.BrokerFault(f"no pass over all records came to its end:\n{said[-2000:]}")
         time.sleep(0.05)
 
 
