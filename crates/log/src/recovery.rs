@@ -138,13 +138,7 @@ impl Log {
             return Err(LogError::Closed);
         };
         let log_end = active.extent().next;
-        if log_end < durable {
-            return Err(LogError::TailMissing {
-                path: dir.to_owned(),
-                end: log_end,
-                recovery_point: durable,
-            });
-        }
+        opening.check_end(log_end)?;
         let log_start = match opening.quarantine.of(log_start) {
             // Segments in front are missing.
             Some(_) => log_start,
@@ -444,6 +438,8 @@ impl Opening<'_> {
         log_start: Offset,
     ) -> Result<Loaded, LogError> {
         let base = segments.last().map_or(log_start, |last| last.extent().next);
+        // Before anything is made that the next start would take for what is left of the log.
+        self.check_end(base)?;
         self.remove_indexes(base)?;
         let path = self.dir.join(names::segment_file(base, names::LOG));
         let file = self
@@ -453,6 +449,15 @@ impl Opening<'_> {
         self.names_changed = true;
         segments.push(Arc::new(Segment::active(path, base, file.clone())));
         Ok((segments, file))
+    }
+
+    /// Refuses a log of which nothing says where the rest of what was durable is.
+    fn check_end(&self, end: Offset) -> Result<(), LogError> {
+        if end >= self.durable {
+            return Ok(());
+        }
+        let path = self.dir.to_owned();
+        Err(LogError::TailMissing { path, end, recovery_point: self.durable })
     }
 
     /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
