@@ -162,6 +162,9 @@ impl Broker {
     fn configure(&self, image: &Image, topic: &Topic) {
         topic.set_config(self.topic_config(image, &topic.name));
         self.flush_changed.notify_one();
+        if topic.is_due() {
+            self.upkeep_due.notify_one();
+        }
     }
 
     fn topic_config(&self, image: &Image, name: &str) -> TopicConfig {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use metadata::TopicId;
@@ -44,6 +45,8 @@ pub struct Topic {
     /// Whether it belongs to the broker and not to a user.
     pub internal: bool,
     config: ArcSwap<TopicConfig>,
+    /// What its logs at rest are kept by has changed since upkeep last looked at them.
+    due: AtomicBool,
     partitions: ArcSwap<Vec<Option<Arc<Partition>>>>,
 }
 
@@ -90,7 +93,8 @@ impl Topic {
         partitions: Vec<Option<Arc<Partition>>>,
     ) -> Topic {
         let config = ArcSwap::from_pointee(config);
-        Topic { id, name, internal, config, partitions: ArcSwap::from_pointee(partitions) }
+        let partitions = ArcSwap::from_pointee(partitions);
+        Topic { id, name, internal, config, due: AtomicBool::new(false), partitions }
     }
 
     /// A partition that this broker leads.
@@ -122,11 +126,24 @@ impl Topic {
     }
 
     pub(crate) fn set_config(&self, config: TopicConfig) {
+        if self.config().log != config.log {
+            self.due.store(true, Ordering::Release);
+        }
         let log = Arc::new(config.log.clone());
         for partition in self.partitions() {
             partition.set_config(log.clone());
         }
         self.config.store(Arc::new(config));
+    }
+
+    /// Whether upkeep has to look at its logs for what has changed.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due.load(Ordering::Acquire)
+    }
+
+    /// Upkeep looks at its logs now.
+    pub(crate) fn take_due(&self) -> bool {
+        self.due.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn set_partitions(&self, partitions: Vec<Option<Arc<Partition>>>) {

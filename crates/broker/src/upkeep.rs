@@ -32,7 +32,12 @@ pub(crate) async fn run(broker: Weak<Broker>) {
             since_retention = Duration::ZERO;
         }
         let Some(broker) = broker.upgrade() else { return };
-        let round = tokio::task::spawn_blocking(move || broker.round(retention_is_due));
+        let round = tokio::task::spawn_blocking(move || {
+            if retention_is_due {
+                broker.retain_all();
+            }
+            broker.checkpoint_all(!asked_for);
+        });
         if let Err(error) = round.await {
             tracing::error!(%error, "a round of upkeep ended early");
         }
@@ -49,26 +54,31 @@ impl Broker {
         )
     }
 
-    fn round(&self, retention_is_due: bool) {
-        if retention_is_due {
-            let now = self.env.clock.wall_ms();
-            for topic in self.topics.topics() {
-                for partition in topic.partitions() {
-                    match self.retain(&partition, now) {
-                        // Closed: its topic was deleted since the topics were listed, or it rests.
-                        Ok(()) | Err(log::LogError::Closed) => {}
-                        Err(error) => tracing::error!(
-                            topic = %topic.name,
-                            partition = partition.id().index,
-                            %error,
-                            "old segments were not deleted"
-                        ),
-                    }
+    fn retain_all(&self) {
+        let now = self.env.clock.wall_ms();
+        for topic in self.topics.topics() {
+            let has_changed = topic.take_due();
+            for partition in topic.partitions() {
+                match self.retain(&partition, now, has_changed) {
+                    // Closed: its topic was deleted since the topics were listed, or it rests.
+                    Ok(()) | Err(log::LogError::Closed) => {}
+                    Err(error) => tracing::error!(
+                        topic = %topic.name,
+                        partition = partition.id().index,
+                        %error,
+                        "old segments were not deleted"
+                    ),
                 }
             }
         }
+    }
+
+    /// Who is asked for a round lets nothing rest: it may have opened what the cleaner is to look at.
+    fn checkpoint_all(&self, may_rest: bool) {
         for dir in self.folders.dirs() {
-            dir.rest_unused();
+            if may_rest {
+                dir.rest_unused();
+            }
             if let Err(error) = dir.checkpoint() {
                 tracing::error!(
                     folder = %dir.path().display(), %error,
@@ -79,7 +89,12 @@ impl Broker {
     }
 
     /// Retention of one partition; one that rests is opened only when something of it is old.
-    fn retain(&self, partition: &Arc<Partition>, now: i64) -> Result<(), log::LogError> {
+    fn retain(
+        &self,
+        partition: &Arc<Partition>,
+        now: i64,
+        has_changed: bool,
+    ) -> Result<(), log::LogError> {
         let log = match partition.open_log() {
             Some(log) => log,
             None => {
@@ -87,8 +102,9 @@ impl Broker {
                 let resting = partition.storage().dir.resting(id.topic_id.0, id.index);
                 let config = partition.config();
                 let due = |log: log::Resting| {
-                    log.may_be_deleted(&config, now)
-                        || (log.bytes > 0 && self.is_shown_to_the_cleaner(partition, now))
+                    let shown = config.cleanup.compact
+                        && (has_changed || self.is_shown_to_the_cleaner(partition, now));
+                    log.may_be_deleted(&config, now) || (log.bytes > 0 && shown)
                 };
                 if !resting.is_some_and(due) {
                     return Ok(());
@@ -101,14 +117,15 @@ impl Broker {
     }
 
     /// What compaction may do with a log that rests depends on time too. It was looked at before it came
-    /// to rest, so it is opened for that now and then only, each partition at its own time.
+    /// to rest, so while its settings stay it is opened for that now and then only, each partition at its
+    /// own time.
     fn is_shown_to_the_cleaner(&self, partition: &Partition, now_ms: i64) -> bool {
         let config = partition.config();
         let interval = self.config.load().log_retention_check_interval_ms;
         let id = partition.id();
         let (_, spread) = id.topic_id.0.as_u64_pair();
         let spread = spread.wrapping_add(u64::from(id.index.unsigned_abs()).wrapping_mul(SPREAD));
-        config.cleanup.compact && is_turn(now_ms, interval, shown_each(&config, interval), spread)
+        is_turn(now_ms, interval, shown_each(&config, interval), spread)
     }
 }
 

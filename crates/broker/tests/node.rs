@@ -344,6 +344,31 @@ async fn a_partition_at_rest_wakes_when_it_is_written_to() {
     broker.stop().await;
 }
 
+/// The cleaner looks only at what is open, and at what rests it looked before: not under other settings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_at_rest_is_shown_to_the_cleaner_when_its_topic_becomes_compacted() {
+    let sim = Sim::new(8);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 2, &[]).await;
+    write(&broker, &sim, "orders", 1, &["a", "b"]).await;
+    broker.log_dir().rest_unused();
+    broker.log_dir().rest_unused();
+    assert_eq!(broker.log_dir().open_logs().len(), 0);
+
+    let edit = RequestedEdit::Set("compact".to_owned());
+    let compacted = AlterRequest {
+        resource: ConfigResource::Topic("orders".to_owned()),
+        change: RequestedChange::Incremental(vec![("cleanup.policy".to_owned(), edit)]),
+    };
+    let answers = broker.alter_configs(vec![compacted], false).await;
+    assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
+    while broker.log_dir().open_logs().is_empty() {
+        env::clock::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(broker.log_dir().open_logs().len(), 1, "one that was never used has nothing to show");
+    broker.stop().await;
+}
+
 #[tokio::test]
 async fn a_relaxed_topic_acknowledges_no_more_unsynced_records_than_flush_messages_allows() {
     let sim = Sim::new(21);

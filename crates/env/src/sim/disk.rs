@@ -45,6 +45,9 @@ pub enum CrashLoss {
 /// The smallest piece of a write that is whole or gone.
 pub const SECTOR_BYTES: usize = 512;
 
+/// What the kernel says to a process that has as many files open as it may.
+const EMFILE: i32 = 24;
+
 /// Room on the disk unless a test makes it smaller.
 const SPACE_BYTES: u64 = 1 << 40;
 
@@ -296,7 +299,8 @@ impl SimDisk {
         self.state.lock().faults.reads_fail = on;
     }
 
-    /// Few files may be held open for long.
+    /// Few files may be held open for long, and so many more for a moment as the system's disk leaves
+    /// room for; one too many is refused as the kernel does.
     pub fn limit_handles(&self, most: usize) {
         self.state.lock().faults.handles = Some(most);
     }
@@ -496,6 +500,10 @@ impl Drop for SimLock {
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut state = self.alive()?;
+        // Every handle holds the state, and next to nobody else does.
+        if state.faults.handles.is_some_and(|most| Arc::strong_count(&self.state) > most / 3 * 5) {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
         let found = state.file_at(path);
         let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
         let inode = match mode {

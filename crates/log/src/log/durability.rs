@@ -24,6 +24,8 @@ use crate::names;
 #[derive(Debug)]
 pub(crate) struct WrittenOut {
     files: Vec<Arc<dyn File>>,
+    /// There were files, whether they are still held or not.
+    data: bool,
     /// Names in the folder, and the folder's own name.
     names: bool,
     folder: bool,
@@ -34,7 +36,13 @@ pub(crate) struct WrittenOut {
 impl WrittenOut {
     /// Whether there is nothing to sync.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && !self.names && !self.folder
+        !self.data && !self.names && !self.folder
+    }
+
+    /// Lets go of the files: a sync of the whole file system needs none of them, and those of many logs
+    /// are more than a process may hold open.
+    pub fn let_go_of_files(&mut self) {
+        self.files = Vec::new();
     }
 }
 
@@ -198,7 +206,8 @@ impl Log {
                 return Err(error);
             }
         }
-        Ok(WrittenOut { files, names, folder, target })
+        let data = !files.is_empty();
+        Ok(WrittenOut { files, data, names, folder, target })
     }
 
     /// The second half: what was written out is durable now.

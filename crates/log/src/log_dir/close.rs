@@ -145,7 +145,10 @@ impl LogDir {
         for log in logs {
             let one_at_a_time = log.syncing.lock();
             match prepare(log).and_then(|due| due.then(|| log.write_out()).transpose()) {
-                Ok(Some(out)) => written.push((log, one_at_a_time, out)),
+                Ok(Some(mut out)) => {
+                    out.let_go_of_files();
+                    written.push((log, one_at_a_time, out));
+                }
                 Ok(None) | Err(LogError::Closed) => {}
                 Err(error) => failed = Some(error),
             }

@@ -189,6 +189,21 @@ fn more_logs_than_handles_are_not_held_open() {
     }
 }
 
+/// Small files are written for each of them, which together are more than may be held open.
+#[test]
+fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(100);
+    let dir = open(&sim).unwrap();
+    for close in [false, true] {
+        for partition in 0..100 {
+            let id = Uuid::from_u128(9);
+            append(&sim, &dir.open_log("t", partition, id, LogConfig::default()).unwrap());
+        }
+        if close { dir.close() } else { dir.checkpoint() }.unwrap();
+    }
+}
+
 #[test]
 fn a_damaged_catalogue_is_not_taken_for_an_empty_one() {
     let sim = Sim::new(1);
