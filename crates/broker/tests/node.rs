@@ -365,7 +365,11 @@ async fn a_partition_at_rest_is_shown_to_the_cleaner_when_its_topic_becomes_comp
     while broker.log_dir().open_logs().is_empty() {
         env::clock::sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(broker.log_dir().open_logs().len(), 1, "one that was never used has nothing to show");
+    assert_eq!(
+        broker.log_dir().open_logs().len(),
+        1,
+        "one that was never used has nothing to show"
+    );
     broker.stop().await;
 }
 

@@ -26,7 +26,7 @@ mod damage;
 mod durability;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -131,8 +131,10 @@ pub struct Log {
     pub(crate) room: Option<Arc<Room>>,
     pub(crate) closed: AtomicBool,
     pub(crate) deleted: AtomicBool,
-    /// Somebody asked for the log since this was last cleared.
-    pub(crate) used: AtomicBool,
+    /// The folder's time at which somebody last asked for the log; 0 is nobody since this was last cleared.
+    pub(crate) used: AtomicU64,
+    /// The folder's time: how many logs were opened.
+    pub(crate) openings: Arc<AtomicU64>,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
     pub(crate) compaction: compact::State,
@@ -284,7 +286,7 @@ impl Log {
 
     /// Whether anybody asked for the log since this was last asked, or retention has something to do.
     pub(crate) fn is_in_use(&self) -> bool {
-        self.used.swap(false, Ordering::AcqRel)
+        self.used.swap(0, Ordering::AcqRel) > 0
             || !self.doomed.lock().is_empty()
             || self.compaction.is_running()
             || self.has_deletable()
@@ -298,8 +300,9 @@ impl Log {
 
     /// Says that somebody wants to use it.
     pub fn touch(&self) {
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
+        let now = self.openings.load(Ordering::Relaxed);
+        if self.used.load(Ordering::Relaxed) != now {
+            self.used.store(now, Ordering::Relaxed);
         }
     }
 

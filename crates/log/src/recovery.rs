@@ -14,7 +14,7 @@ mod swaps;
 
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -57,6 +57,8 @@ pub(crate) struct OpenState {
     pub room: Option<Arc<Room>>,
     /// Where reads that find damage say so.
     pub suspects: Option<Arc<Suspects>>,
+    /// Counts the logs of the folder that were opened, this one among them.
+    pub openings: Arc<AtomicU64>,
 }
 
 /// Bytes of a tail that are written again in one go.
@@ -198,7 +200,8 @@ impl Log {
             room: state.room,
             closed: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
-            used: AtomicBool::new(true),
+            used: AtomicU64::new(state.openings.load(Ordering::Relaxed)),
+            openings: state.openings,
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
             compaction: compact::State::default(),

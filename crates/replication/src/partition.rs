@@ -173,9 +173,14 @@ impl Partition {
                 appended => return Ok(self.appended(log, appended?)),
             }
         }
-        let log = self.log().map_err(AppendError::Storage)?;
-        let info = append(&log)?;
-        Ok(self.appended(&log, info))
+        // What is opened for this may come to rest before it gets here, where many logs share few files.
+        loop {
+            let log = self.log().map_err(AppendError::Storage)?;
+            match append(&log) {
+                Err(AppendError::Storage(LogError::Closed)) => {}
+                appended => return Ok(self.appended(&log, appended?)),
+            }
+        }
     }
 
     /// Has what was appended acknowledged when it is durable, or at once where that is enough.

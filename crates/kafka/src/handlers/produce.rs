@@ -152,6 +152,7 @@ fn accepted(part: &PartitionProduceData, appended: &Appended) -> PartitionProduc
 }
 
 fn refused(part: &PartitionProduceData, refusal: &AppendRefusal) -> PartitionProduceResponse {
+    tracing::debug!(partition = part.index, error = %refusal, "records refused");
     PartitionProduceResponse {
         index: part.index,
         error_code: refusal.code().number(),

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
-use super::{LogDir, Logs};
+use super::{CROWD, LogDir, Logs};
 use crate::catalogue::Key;
 use crate::error::LogError;
 use crate::log::{Log, WrittenOut};
@@ -49,19 +49,27 @@ impl LogDir {
 
     /// Closes the logs that nobody used since this was last called: they rest.
     pub fn rest_unused(&self) {
-        self.rest(|log| !log.is_in_use(), usize::MAX);
+        // To ask a log may read from its disk, so it is done before a lock is taken.
+        self.rest(self.open_by_key().into_iter().filter(|(_, log)| !log.is_in_use()).collect());
     }
 
     /// Closes a log that rested before it was examined.
     pub fn rest_again(&self, log: &Arc<Log>) {
-        self.rest(|open| Arc::ptr_eq(open, log), 1);
+        self.rest(
+            self.open_by_key().into_iter().filter(|(_, open)| Arc::ptr_eq(open, log)).collect(),
+        );
     }
 
-    /// Closes up to `most` of the logs that may be.
-    pub(super) fn rest(&self, may: impl Fn(&Arc<Log>) -> bool, most: usize) {
-        // To ask a log may read from its disk, so it is done before the lock is taken.
-        let mut chosen: Vec<(Key, Arc<Log>)> = self.open_by_key();
-        chosen = chosen.into_iter().filter(|(_, log)| may(log)).take(most).collect();
+    /// Closes those that nobody has used for longest, where more logs are open than may be.
+    pub(super) fn rest_longest_unused(&self) {
+        let mut chosen = self.open_by_key();
+        chosen.sort_by_cached_key(|(_, log)| log.used.load(Ordering::Relaxed));
+        chosen.truncate(CROWD);
+        self.rest(chosen);
+    }
+
+    /// Closes logs, but for those that somebody else has to do with.
+    fn rest(&self, mut chosen: Vec<(Key, Arc<Log>)>) {
         {
             let mut logs = self.logs.lock();
             let Logs { open, busy, .. } = &mut *logs;

@@ -189,6 +189,21 @@ fn more_logs_than_handles_are_not_held_open() {
     }
 }
 
+/// The others have to make room, whatever their place in the folder.
+#[test]
+fn a_log_that_is_used_all_the_time_stays_open_in_a_crowd() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(100);
+    let dir = open(&sim).unwrap();
+    let log = |n| dir.open_log("t", n, Uuid::from_u128(9), LogConfig::default()).unwrap();
+    let busy = [log(0), log(1000)];
+    for n in 1..1000 {
+        append(&sim, &log(n));
+        busy.iter().for_each(|log| log.touch());
+        assert!(!busy.iter().any(|log| log.is_closed()), "when {n} was opened");
+    }
+}
+
 /// Small files are written for each of them, which together are more than may be held open.
 #[test]
 fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
