@@ -71,6 +71,10 @@ pub(super) struct Names {
 }
 
 fn take_tree(table: &mut Table, path: &Path) -> Table {
+    // Most are files, which have nothing in them.
+    if let Some(Entry::File(_)) = table.get(path) {
+        return table.remove_entry(path).into_iter().collect();
+    }
     table.extract_if(.., |name, _| name.starts_with(path)).collect()
 }
 
