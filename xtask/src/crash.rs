@@ -16,7 +16,7 @@ use crate::{python, tidy};
 const HELP: &str = "cargo xtask crash [WAY] [ARGUMENTS]; WAY --help tells more
 
   kills    kill -9 of the release binary under load (the default)
-  trials   the log and the metadata log on a simulated disk, by seeds; planted bugs
+  trials   the log, compaction and the metadata log on a simulated disk, by seeds; planted bugs
   calls    EIO and ENOSPC at every call of the operating system in a short life
   damage   truncation and flipped bits in every kind of file
   power    power cut: the disk under the data folder is cloned while the broker writes (root, Linux)

@@ -4,7 +4,7 @@
 mod disk;
 mod net;
 
-pub use disk::{CrashLoss, Lie, SECTOR_BYTES, SimDisk};
+pub use disk::{CrashLoss, Lie, Meanwhile, SECTOR_BYTES, SimDisk};
 pub use net::{SimListener, SimNet};
 
 use std::sync::Arc;

@@ -9,7 +9,8 @@
 //! - Offsets do not change. A batch that stays keeps its first and its last offset, and a segment keeps the
 //!   header of its last batch, so that it ends where it did.
 //! - Only sealed segments are touched that are wholly below the limit (high watermark), the durable
-//!   end and the first open transaction. What was compacted lies below the recovery point on disk.
+//!   end and the first open transaction; one whose marker is not below them counts as open. What was
+//!   compacted lies below the recovery point on disk.
 //! - A record goes only if a later one with its key is there, or it is a tombstone or marker past its
 //!   time, or its transaction was aborted. Segments are replaced in order, so at each moment the log
 //!   is a history that a consumer may have seen.
@@ -39,7 +40,7 @@ use self::hash::Secret;
 use self::key_map::{KeyMap, LOOKED_UP_TOGETHER, MapSize};
 pub use self::plan::Cleanable;
 pub(crate) use self::swap::SwapFile;
-use self::transactions::{Aborted, Transactions};
+use self::transactions::{Aborted, Scanned, Transactions};
 use crate::error::{LogError, codec_text};
 use crate::log::Log;
 use crate::read::Wait;
@@ -227,7 +228,8 @@ impl Log {
     ) -> Result<Option<Compacted>, CompactionError> {
         let _one_at_a_time = self.compaction.running.lock();
         self.check_open()?;
-        let plan = self.cleanable(limit)?;
+        let limit = limit.min(self.durable_end());
+        let mut plan = self.cleanable(limit)?;
         if plan.first_uncleanable <= plan.first_dirty {
             return Ok(None);
         }
@@ -239,7 +241,14 @@ impl Log {
         let (Some(segments), Some(rest)) = (all.get(begin..end), all.get(end..)) else {
             return Ok(None);
         };
-        let aborted = self.aborted(segments, rest)?;
+        let Scanned { aborted, settled } = self.aborted(segments, rest, limit)?;
+        let end = segments.partition_point(|segment| segment.extent().next <= settled);
+        let segments = segments.get(..end).unwrap_or_default();
+        let Some(last) = segments.last() else { return Ok(None) };
+        plan.first_uncleanable = plan.first_uncleanable.min(last.extent().next);
+        if plan.first_uncleanable <= plan.first_dirty {
+            return Ok(None);
+        }
         if self.quarantine.load().is_some() && !self.is_free_of_transactions(segments) {
             // The marker of one that was aborted may be damaged.
             return Ok(None);
@@ -293,12 +302,13 @@ impl Log {
         &self,
         segments: &[Arc<Segment>],
         rest: &[Arc<Segment>],
-    ) -> Result<Vec<Aborted>, LogError> {
+        limit: Offset,
+    ) -> Result<Scanned, LogError> {
         let free = &self.compaction.free_of_transactions;
         let mut free_below = Offset(free.load(Ordering::Acquire)).max(self.log_start());
-        let aborted = Aborted::scan(self, segments, rest, &mut free_below)?;
+        let scanned = Aborted::scan(self, segments, rest, limit, &mut free_below)?;
         free.store(free_below.0, Ordering::Release);
-        Ok(aborted)
+        Ok(scanned)
     }
 
     /// Enters the keys of the dirty part, batch by batch, until the map is full.

@@ -81,7 +81,8 @@ xtask reliability --check`). Times hold for what else the machine did meanwhile.
 
 | check | done | acknowledged records lost |
 |---|---|---|
-| crashes of the log on a simulated disk | {/trials/log/crashes} crashes in {/trials/log/trials} trials, {/trials/log/appends} appends, {/trials/log/faults} faults of the disk | 0 |
+| crashes of the log on a simulated disk | {/trials/log/crashes} crashes in {/trials/log/trials} trials, {/trials/log/appends} appends, {/trials/log/faults} faults and {/trials/log/stalled syncs} stalls of the disk | 0 |
+| crashes of compaction on a simulated disk | {/trials/compaction/crashes} crashes in {/trials/compaction/trials} trials, {/trials/compaction/crashes in compaction} of them during one of {/trials/compaction/compactions} compactions, {/trials/compaction/faults} faults and {/trials/compaction/stalled syncs} stalls of the disk, {/trials/compaction/stalled reads} readers that were behind | 0 |
 | crashes of the metadata log on a simulated disk | {/trials/metadata/crashes} | 0 |
 | kill -9 of the release binary under load | {/kills/kills} kills, {/kills/records} records, {/kills/commits} committed offsets | 0 |
 | power cut while the broker writes | {/power/cuts} cuts, up to {/power/records} records | 0 |
@@ -100,8 +101,15 @@ A check that loses one record fails, so the zeros are what makes this page appea
 **Simulated disk.** A disk in memory keeps what was synced and loses, tears or reorders everything else; names too. Up
 to three partitions share a journal. Random appends, syncs, checkpoints, truncations, deletions, rests and restarts
 are stopped at a random change of the disk or disturbed by a failing write, sync or rename, a full disk or short reads;
-then the machine crashes and the log is compared with a model of what was promised, twice in a row.
+then the machine crashes and the log is compared with a model of what was promised, twice in a row. A sync, a
+checkpoint or a cold read stalls while other work goes on, and the machine may crash before it ends.
 `cargo xtask crash trials --trials N --from SEED` runs more, `--seed SEED` replays one.
+
+**Simulated disk, compaction.** The same of partitions that are compacted, beside others that are not: after any
+sequence of appends, transactions, compactions, truncations, faults, stalls and crashes the latest value of each key
+is there, offsets are in order and were written, and a reader that was behind, also one that stood in a stalled read
+while what it read was compacted, has seen everything that is left. `cargo xtask crash trials --only compaction`
+runs them alone, with `--seed SEED` it replays one.
 
 **kill -9.** Producers, a consumer group and a reader of their own keep running while the broker is killed and
 started again. Every record is there once, in order, at the offset that was acknowledged; committed offsets never go

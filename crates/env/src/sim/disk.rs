@@ -6,6 +6,9 @@
 //! file may keep its name and lose its content, keep a later write and lose an earlier one, or keep
 //! some sectors of a write. A rename is whole or not at all.
 //!
+//! A sync makes durable what there was when it began: what is written while it is under way is left to
+//! the next, see [`SimDisk::stall_sync`].
+//!
 //! Handles, locks and processes from before a crash are dead. Faults are asked for beforehand: see
 //! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours; for lies [`SimDisk::lie`]. Nothing here is random but for
 //! the seed in [`CrashLoss::Random`].
@@ -61,19 +64,53 @@ pub struct SimDisk {
     process: Option<u64>,
 }
 
+/// What is done while a call of the disk is under way, by the thread that called; it is told of which file
+/// or folder.
+pub type Meanwhile = Box<dyn FnOnce(&Path) + Send>;
+
 /// Holds up whoever waits for the disk.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Stall {
-    on: Mutex<bool>,
+    state: Mutex<Stalling>,
     changed: Condvar,
 }
 
+#[derive(Default)]
+struct Stalling {
+    on: bool,
+    /// Calls until one is held up, and by what.
+    due: Option<(u64, Meanwhile)>,
+}
+
+impl std::fmt::Debug for Stall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stall").field("on", &self.state.lock().on).finish_non_exhaustive()
+    }
+}
+
 impl Stall {
-    fn wait(&self) {
-        let mut on = self.on.lock();
-        while *on {
-            self.changed.wait(&mut on);
+    fn wait(&self, path: &Path) {
+        let mut state = self.state.lock();
+        while state.on {
+            self.changed.wait(&mut state);
         }
+        if let Some((left, _)) = &mut state.due {
+            *left = left.saturating_sub(1);
+        }
+        let due = state.due.take_if(|(left, _)| *left == 0);
+        drop(state);
+        if let Some((_, meanwhile)) = due {
+            meanwhile(path);
+        }
+    }
+
+    fn set(&self, on: bool) {
+        self.state.lock().on = on;
+        self.changed.notify_all();
+    }
+
+    fn plan(&self, nth: u64, meanwhile: Meanwhile) {
+        self.state.lock().due = Some((nth, meanwhile));
     }
 }
 
@@ -279,8 +316,7 @@ impl SimDisk {
 
     /// Syncs do not end from now on, or end again.
     pub fn stall_syncs(&self, on: bool) {
-        *self.stall.on.lock() = on;
-        self.stall.changed.notify_all();
+        self.stall.set(on);
     }
 
     /// Nothing that is in a file now is in memory any more: whoever reads it waits for the disk.
@@ -290,8 +326,19 @@ impl SimDisk {
 
     /// Reads of what is not in memory do not end from now on, or end again.
     pub fn stall_reads(&self, on: bool) {
-        *self.read_stall.on.lock() = on;
-        self.read_stall.changed.notify_all();
+        self.read_stall.set(on);
+    }
+
+    /// The `nth` sync from now (1 is the next) takes its time: when it has begun, `meanwhile` is called,
+    /// which may use the disk, and it goes on when that returns. No later change is part of it. A crash
+    /// does not forget it.
+    pub fn stall_sync(&self, nth: u64, meanwhile: Meanwhile) {
+        self.stall.plan(nth, meanwhile);
+    }
+
+    /// The same for the `nth` read of what is not in memory, see [`SimDisk::forget_pages`].
+    pub fn stall_read(&self, nth: u64, meanwhile: Meanwhile) {
+        self.read_stall.plan(nth, meanwhile);
     }
 
     /// Reads of what is not in memory fail from now on, or succeed again.
@@ -394,7 +441,7 @@ impl File for SimFile {
         let is_cold =
             |state: &mut State| Ok(state.content(self.inode)?.in_memory(position, len) < len);
         if self.with(is_cold)? {
-            self.read_stall.wait();
+            self.read_stall.wait(&self.path);
         }
         self.with(|state| {
             if is_cold(state)? && state.faults.reads_fail {
@@ -450,15 +497,16 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.stall.wait();
+        let changes = self.with(|state| Ok(state.content(self.inode)?.changes()))?;
+        self.stall.wait(&self.path);
         self.with(|state| {
             let lies = state.lie.is_some_and(|lie| lie.concerns_file(&self.path));
             if state.sync(&self.path)? == Fate::Fails {
-                state.content(self.inode)?.forget_unsynced();
+                state.content(self.inode)?.forget_unsynced(changes);
                 return Err(io_error());
             }
             if !lies {
-                state.content(self.inode)?.sync();
+                state.content(self.inode)?.sync(changes);
             }
             Ok(())
         })
@@ -543,33 +591,40 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.stall.wait();
+        let changes = self.alive()?.names.changes();
+        self.stall.wait(path);
         let mut state = self.alive()?;
         state.names.check_folder(path)?;
         if state.sync(path)? == Fate::Fails {
             return Err(io_error());
         }
         if state.lie != Some(Lie::Folders) {
-            state.names.sync(path);
+            state.names.sync(path, changes);
         }
         Ok(())
     }
 
     fn sync_all(&self, path: &Path) -> io::Result<()> {
-        self.stall.wait();
+        let (names, files) = {
+            let state = self.alive()?;
+            let files = state.files.iter().map(|(inode, content)| (*inode, content.changes()));
+            (state.names.changes(), files.collect::<BTreeMap<Inode, u64>>())
+        };
+        self.stall.wait(path);
         let mut state = self.alive()?;
         if state.faults.is_broken(path) {
             return Err(io_error());
         }
         let fails = state.sync(path)? == Fate::Fails;
-        for content in state.files.values_mut() {
-            if fails { content.forget_unsynced() } else { content.sync() }
+        for (inode, content) in &mut state.files {
+            let changes = files.get(inode).copied().unwrap_or(0);
+            if fails { content.forget_unsynced(changes) } else { content.sync(changes) }
         }
         if fails {
             return Err(io_error());
         }
         if state.lie != Some(Lie::Folders) {
-            state.names.sync_all();
+            state.names.sync_all(names);
         }
         Ok(())
     }

@@ -49,21 +49,35 @@ impl Log {
             .is_some_and(|there| there.iter().zip(old).all(|(there, old)| Arc::ptr_eq(there, old)));
         let usable = self.check_open();
         let (Some(at), true, true) = (at, same, usable.is_ok()) else {
-            let beside = cleaned.beside.iter().map(|(path, _)| path);
-            for path in beside.chain([&cleaned.log]) {
-                // What cannot be removed now is at the next start.
-                let _ = files::remove(&*self.env.disk, path);
-            }
+            self.remove_cleaned(cleaned);
             usable?;
             return Err(CompactionError::Changed);
         };
+        if let Err(error) = self.make_way(cleaned) {
+            // The disk may be full, and a later run may begin with another segment.
+            self.remove_cleaned(cleaned);
+            return Err(error.into());
+        }
+        Ok(self.fencing(self.swap(at, old, cleaned, config))?)
+    }
+
+    /// Makes it certain that nothing writes the old segments again.
+    fn make_way(&self, cleaned: &Cleaned) -> Result<(), LogError> {
         self.sync_locked()?;
         assert!(cleaned.extent.next <= self.synced_end(), "compacted what is not durable");
         self.persist_marks()?;
-        if let Some(joined) = &self.journal {
-            self.fenced_unless_passing(joined.forget(cleaned.extent.next))?;
+        match &self.journal {
+            Some(joined) => self.fenced_unless_passing(joined.forget(cleaned.extent.next)),
+            None => Ok(()),
         }
-        Ok(self.fencing(self.swap(at, old, cleaned, config))?)
+    }
+
+    /// What cannot be removed now is at the next start.
+    fn remove_cleaned(&self, cleaned: &Cleaned) {
+        let beside = cleaned.beside.iter().map(|(path, _)| path);
+        for path in beside.chain([&cleaned.log]) {
+            let _ = files::remove(&*self.env.disk, path);
+        }
     }
 
     fn swap(

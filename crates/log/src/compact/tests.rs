@@ -246,6 +246,26 @@ fn nothing_at_or_above_the_limit_is_touched() {
 }
 
 #[test]
+fn a_transaction_whose_marker_may_still_be_cut_is_not_touched() {
+    for committed in [false, true] {
+        let bench = Bench::new(config());
+        put(&bench, &[("a", Some("1"))]);
+        seal(&bench);
+        transactional(&bench, 1, 0, &[("a", Some("2")), ("b", Some("3"))]);
+        seal(&bench);
+        let limit = bench.log.log_end();
+        end_transaction(&bench, 1, committed);
+        seal(&bench);
+        let all = ["0 a=1", "1 a=2", "2 b=3", "3 marker"];
+        bench.log.compact(limit, &CompactionConfig::default(), &FullSpeed).unwrap();
+        assert_eq!(shown(&bench), all, "a new leader may not have the marker and end it otherwise");
+        compact(&bench).unwrap();
+        let left: &[&str] = if committed { &all[1..] } else { &["0 a=1", "3 marker"] };
+        assert_eq!(shown(&bench), left);
+    }
+}
+
+#[test]
 fn a_map_without_room_for_all_takes_several_runs() {
     let bench = Bench::new(LogConfig { segment_bytes: 1500, ..config() });
     for round in 0..3 {

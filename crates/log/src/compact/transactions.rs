@@ -27,19 +27,30 @@ pub(crate) struct Aborted {
     pub marker: Offset,
 }
 
+/// What a scan has found.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// By their first offsets.
+    pub aborted: Vec<Aborted>,
+    /// Every transaction that began before this has its marker below the limit. One above it may be cut,
+    /// and the transaction end the other way.
+    pub settled: Offset,
+}
+
 impl Aborted {
-    /// The aborted transactions that have batches in `segments`, the part to be compacted, by their
-    /// first offsets. Their markers may lie in `rest`, which follows.
+    /// The aborted transactions that have batches in `segments`, the part to be compacted. Their markers
+    /// may lie in `rest`, which follows.
     ///
     /// `free_below` says up to where it is known that there is no transaction, and is moved on.
     pub fn scan(
         log: &Log,
         segments: &[Arc<Segment>],
         rest: &[Arc<Segment>],
+        limit: Offset,
         free_below: &mut Offset,
-    ) -> Result<Vec<Aborted>, LogError> {
+    ) -> Result<Scanned, LogError> {
         let disk = &*log.env.disk;
-        let mut scan = Scan::default();
+        let mut scan = Scan { limit, settled: Offset::MAX, ..Scan::default() };
         let from = *free_below;
         each_header(disk, &scan.warm(), segments, from, |segment, header, position| {
             scan.see(disk, segment, header, position, true)
@@ -53,13 +64,15 @@ impl Aborted {
             })?;
         }
         scan.aborted.sort_by_key(|aborted| aborted.first);
-        Ok(scan.aborted)
+        Ok(Scanned { aborted: scan.aborted, settled: scan.settled })
     }
 }
 
 /// A walk over headers.
 #[derive(Default)]
 struct Scan {
+    limit: Offset,
+    settled: Offset,
     open: BTreeMap<ProducerId, Offset>,
     aborted: Vec<Aborted>,
     first_seen: Option<Offset>,
@@ -93,6 +106,11 @@ impl Scan {
             return Ok(());
         }
         let Some(first) = self.open.get(&producer).copied() else { return Ok(()) };
+        if header.base_offset >= self.limit {
+            self.settled = self.settled.min(first);
+            self.open.remove(&producer);
+            return Ok(());
+        }
         let mut bytes = vec![0; header.size_in_bytes()];
         segment
             .file(disk, &self.warm)?

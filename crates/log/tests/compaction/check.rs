@@ -6,17 +6,29 @@ use log::{Log, Origin};
 use records::{LeaderEpoch, Offset, Timestamp, batches};
 
 use crate::model::{Model, Rec};
+use crate::trial::DELETE_RETENTION_MS;
 
 /// A record that was read, and whether it is a control record.
 pub type Read = (Rec, bool);
 
 /// Everything from `from` on, as a consumer reads it.
 pub fn contents(log: &Log, from: Offset, bytes_max: usize) -> Result<Vec<Read>, String> {
-    let end = log.log_end();
+    contents_to(log, from, log.log_end(), bytes_max)
+}
+
+/// From `from` on at least up to `until`, as a consumer reads it that is behind: each time as far as there
+/// is anything.
+pub fn contents_to(
+    log: &Log,
+    from: Offset,
+    until: Offset,
+    bytes_max: usize,
+) -> Result<Vec<Read>, String> {
     let mut found: Vec<Read> = Vec::new();
     let mut at = from;
     let mut batch_end = Offset::ZERO;
-    while at < end {
+    while at < until {
+        let end = log.log_end();
         let slice =
             log.read(at, end, bytes_max, true).map_err(|error| format!("read {at}: {error}"))?;
         let bytes = slice.load().map_err(|error| format!("load {at}: {error}"))?;
@@ -60,12 +72,7 @@ pub fn contents(log: &Log, from: Offset, bytes_max: usize) -> Result<Vec<Read>, 
 }
 
 /// Everything that always holds.
-pub fn holds(
-    log: &Log,
-    model: &Model,
-    now_ms: i64,
-    delete_retention_ms: i64,
-) -> Result<Vec<Read>, String> {
+pub fn holds(log: &Log, model: &Model, now_ms: i64) -> Result<Vec<Read>, String> {
     if log.log_end() != model.end() {
         return Err(format!("the log ends at {}, written was {}", log.log_end(), model.end()));
     }
@@ -99,7 +106,7 @@ pub fn holds(
         last.insert(&record.key, (record, *at_ms));
     }
     for (key, (record, at_ms)) in &last {
-        let may_go = record.value.is_none() && now_ms - at_ms >= delete_retention_ms;
+        let may_go = record.value.is_none() && now_ms - at_ms >= DELETE_RETENTION_MS;
         if !there.contains(&record.offset) && !may_go {
             return Err(format!("the last record of {key:?}, {record:?}, is gone"));
         }

@@ -1,107 +1,69 @@
-//! One trial: lives of a process with random work, each ended by a crash.
+//! One trial: lives of a process with random work over partitions that share a folder and a journal,
+//! each life ended by a crash.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use env::Env;
-use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim};
-use log::{
-    Cleanup, Compacted, CompactionConfig, CompactionError, FullSpeed, JournalConfig, Log,
-    LogConfig, LogDir, Origin,
-};
-use records::{Codec, LeaderEpoch, Offset, Timestamp};
+use log::{Cleanup, JournalConfig, Log, LogConfig, LogDir};
+use records::Offset;
 use uuid::Uuid;
 
 use crate::check;
-use crate::model::{Appended, By, Model, Rec};
+use crate::errors;
+use crate::model::Model;
+use crate::mutant::Mutant;
+use crate::work::Work;
 
 pub const FOLDER: &str = "/data";
-const TOPIC: Uuid = Uuid::from_u128(5);
 const LIVES: usize = 4;
-const STEPS: usize = 60;
+/// Steps of a life, and how many more for each partition beyond the first.
+const STEPS: u64 = 50;
+const STEPS_MORE: u64 = 20;
+const PARTITIONS_MAX: u64 = 3;
 pub const DELETE_RETENTION_MS: i64 = 40_000;
 
-/// A fault that the checks must find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    None,
-    /// Compaction goes up to where nothing is durable, and takes a record nobody replaced.
-    LoseALatest,
-    /// Recovery does not finish a swap but removes it.
-    ForgetTheSwap,
-    /// An old segment comes back beside the one that has taken its place.
-    KeepTheOldBeside,
-}
-
-/// What was done, to see that all of it was.
-#[derive(Clone, Debug, Default)]
-pub struct Work {
-    pub appends: u64,
-    pub compactions: u64,
-    pub removed: u64,
-    pub merged: u64,
-    pub partial: u64,
-    pub crashes: u64,
-    pub crashes_in_compaction: u64,
-    pub swaps_finished: u64,
-    pub restarts: u64,
-    pub aborted: u64,
-    pub truncations: u64,
-}
-
-impl Work {
-    pub fn add(&mut self, other: &Work) {
-        self.appends += other.appends;
-        self.compactions += other.compactions;
-        self.removed += other.removed;
-        self.merged += other.merged;
-        self.partial += other.partial;
-        self.crashes += other.crashes;
-        self.crashes_in_compaction += other.crashes_in_compaction;
-        self.swaps_finished += other.swaps_finished;
-        self.restarts += other.restarts;
-        self.aborted += other.aborted;
-        self.truncations += other.truncations;
-    }
-
-    pub fn check_variety(&self) {
-        let counts = [
-            self.appends,
-            self.compactions,
-            self.removed,
-            self.merged,
-            self.partial,
-            self.crashes,
-            self.crashes_in_compaction,
-            self.swaps_finished,
-            self.restarts,
-            self.aborted,
-            self.truncations,
-        ];
-        assert!(
-            counts.iter().all(|count| *count > 0),
-            "some kind of work was never done: {self:?}"
-        );
-        println!("{self:?}");
-    }
-}
-
-/// Runs the trial of a seed.
+/// Runs the trial of a seed; what went wrong is the error.
 pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
     let sim = Sim::new(seed);
     let env = sim.env();
-    let (model, work) = (Model::default(), Work::default());
-    let mut trial = Trial { sim, env, mutant, verbose, model, work, counter: 0, compacting: false };
+    if let Some(lie) = mutant.lie() {
+        sim.disk.lie(lie);
+    }
+    let mut trial = Trial {
+        sim,
+        env,
+        mutant,
+        verbose,
+        parts: Vec::new(),
+        work: Work::default(),
+        counter: 0,
+        compacting: false,
+        squeezed: false,
+        was_squeezed: false,
+        faults_passed: 0,
+    };
+    for n in 0..=trial.dice(PARTITIONS_MAX) {
+        let is_compacted = n == 0 || trial.dice(2) == 0;
+        trial.parts.push(Part {
+            number: i32::try_from(n).unwrap(),
+            is_compacted,
+            model: Model::default(),
+            cutting: None,
+            log: None,
+        });
+    }
+    trial.work.count("partitions", trial.parts.len() as u64);
     for life in 0..LIVES {
         trial.note(|| format!("--- life {life}"));
-        if trial.dice(4) > 0 {
-            let stop = 1 + trial.dice(400);
-            trial.sim.disk.stop_at(stop);
-        }
+        trial.plan_the_end();
         match trial.live() {
             Ok(()) | Err(Stop::Machine) => {}
+            Err(Stop::Fault) => trial.fenced()?,
+            // A folder that could not be opened.
+            Err(Stop::Full) if trial.squeezed => {}
+            Err(Stop::Full) => return Err("refused by a disk that has room".to_owned()),
             Err(Stop::Wrong(what)) => return Err(what),
         }
         trial.crash()?;
@@ -110,159 +72,245 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
 }
 
 /// Why a life ended.
-enum Stop {
+pub enum Stop {
     Machine,
+    /// The disk failed, as it was asked to.
+    Fault,
+    /// Nothing did: the disk was full, and the operation did nothing.
+    Full,
     Wrong(String),
 }
 
-struct Trial {
-    sim: Sim,
-    env: Env,
-    mutant: Mutant,
+/// A partition and what is known of it.
+pub struct Part {
+    number: i32,
+    pub is_compacted: bool,
+    pub model: Model,
+    /// A truncation to this end may be half done.
+    pub cutting: Option<Offset>,
+    pub log: Option<Arc<Log>>,
+}
+
+impl Part {
+    pub fn folder(&self) -> String {
+        format!("t-{}", self.number)
+    }
+}
+
+pub struct Trial {
+    pub sim: Sim,
+    pub env: Env,
+    pub mutant: Mutant,
     verbose: bool,
-    model: Model,
-    work: Work,
-    counter: u64,
-    /// A compaction was under way when the machine stopped.
-    compacting: bool,
+    pub parts: Vec<Part>,
+    pub work: Work,
+    pub counter: u64,
+    /// A compaction is under way, or was when the machine stopped.
+    pub compacting: bool,
+    /// The disk has little room or none; and whether it had since the last crash.
+    pub squeezed: bool,
+    pub was_squeezed: bool,
+    /// Faults that ended nothing.
+    pub faults_passed: u64,
 }
 
 impl Trial {
-    fn dice(&self, sides: u64) -> u64 {
+    pub fn dice(&self, sides: u64) -> u64 {
         self.env.random.next_u64() % sides.max(1)
     }
 
-    fn pick(&self, from: Offset, to: Offset) -> Offset {
+    pub fn pick(&self, from: Offset, to: Offset) -> Offset {
         let span = u64::try_from(to - from + 1).unwrap();
         from.plus(i64::try_from(self.dice(span)).unwrap())
     }
 
-    fn note(&self, what: impl FnOnce() -> String) {
+    pub fn note(&self, what: impl FnOnce() -> String) {
         if self.verbose {
             println!("{:>5} {}", self.sim.disk.changes(), what());
         }
     }
 
-    /// An error is fine when the machine has stopped, and only then.
-    fn ok<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Result<T, Stop> {
-        result.map_err(|error| {
-            if self.sim.disk.stopped() {
-                Stop::Machine
-            } else {
-                Stop::Wrong(format!("an operation failed: {error}"))
-            }
-        })
+    pub fn log(&self, n: usize) -> Arc<Log> {
+        self.parts[n].log.clone().unwrap()
     }
 
-    fn open(&mut self) -> Result<(LogDir, Arc<Log>), Stop> {
+    pub fn promise(&mut self, n: usize, end: Offset) {
+        let model = &mut self.parts[n].model;
+        model.acknowledged = model.acknowledged.max(end);
+    }
+
+    /// Everything that is appended is promised.
+    pub fn all_acknowledged(&mut self) {
+        for n in 0..self.parts.len() {
+            let end = self.log(n).log_end();
+            self.promise(n, end);
+        }
+    }
+
+    fn open(&mut self) -> Result<LogDir, Stop> {
+        for part in &mut self.parts {
+            part.log = None;
+        }
         let journal = JournalConfig {
             file_bytes: 8192 * (1 + self.dice(3)),
             append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
             unmarked_bytes_max: self.dice(2000),
         };
+        // One that could not be opened is told so; there is nothing yet that could go on.
         let dir = self.ok(LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal))?;
-        let config = LogConfig {
-            segment_bytes: 600 + u32::try_from(self.dice(2500)).unwrap(),
-            index_interval_bytes: 64 + u32::try_from(self.dice(400)).unwrap(),
-            segment_ms: 30_000,
-            cleanup: Cleanup { delete: false, compact: true },
-            delete_retention_ms: DELETE_RETENTION_MS.unsigned_abs(),
-            file_delete_delay_ms: self.dice(2) * 1000,
-            preallocate_bytes: 0,
-            checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
-            ..LogConfig::default()
-        };
-        let log = self.ok(dir.open_log("t", 0, TOPIC, config))?;
-        Ok((dir, log))
+        if self.dice(2) == 0 {
+            dir.set_reserve(Some(0));
+        }
+        for n in 0..self.parts.len() {
+            let config = LogConfig {
+                segment_bytes: 600 + u32::try_from(self.dice(2500)).unwrap(),
+                index_interval_bytes: 64 + u32::try_from(self.dice(400)).unwrap(),
+                segment_ms: 30_000,
+                cleanup: Cleanup { delete: false, compact: self.parts[n].is_compacted },
+                delete_retention_ms: DELETE_RETENTION_MS.unsigned_abs(),
+                file_delete_delay_ms: self.dice(2) * 1000,
+                preallocate_bytes: 0,
+                checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
+                ..LogConfig::default()
+            };
+            let number = self.parts[n].number;
+            let id = Uuid::from_u128(5);
+            self.parts[n].log = Some(self.ok(dir.open_log("t", number, id, config))?);
+        }
+        Ok(dir)
     }
 
-    fn holds(&self, log: &Log) -> Result<Vec<check::Read>, Stop> {
-        check::holds(log, &self.model, self.env.clock.wall_ms(), DELETE_RETENTION_MS)
-            .map_err(|what| Stop::Wrong(format!("{what} (files: {})", self.files())))
+    pub fn holds(&self, n: usize) -> Result<Vec<check::Read>, Stop> {
+        let part = &self.parts[n];
+        let now = self.env.clock.wall_ms();
+        check::holds(&self.log(n), &part.model, now).map_err(|what| {
+            Stop::Wrong(format!("{}: {what} (files: {})", part.folder(), self.files(n)))
+        })
     }
 
+    /// A life of the process, from its start until it or the machine stops.
     fn live(&mut self) -> Result<(), Stop> {
-        let (mut dir, mut log) = self.open()?;
-        self.recovered(&log)?;
-        for _ in 0..STEPS {
-            match self.dice(16) {
-                0..=6 => self.append(&log)?,
-                7 => {
-                    let end = self.ok(log.sync())?;
-                    self.model.acknowledged = self.model.acknowledged.max(end);
-                }
-                8 => {
-                    let end = self.ok(log.commit())?;
-                    self.model.acknowledged = self.model.acknowledged.max(end);
-                }
-                9 => {
-                    self.ok(dir.checkpoint())?;
-                    self.model.acknowledged = log.log_end();
-                }
-                10 => {
-                    self.sim.clock.advance(Duration::from_millis(self.dice(60_000)));
-                    self.ok(log.apply_retention())?;
-                    self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-                }
-                11..=13 => self.compact(&log)?,
-                14 if self.dice(3) == 0 => {
-                    self.note(|| "restart in order".to_owned());
-                    self.ok(dir.close())?;
-                    self.model.acknowledged = log.log_end();
-                    drop((dir, log));
-                    (dir, log) = self.open()?;
-                    self.recovered(&log)?;
-                    self.work.restarts += 1;
-                }
-                15 if self.dice(8) == 0 => self.truncate(&log)?,
-                _ => {
-                    let found = self.holds(&log)?;
-                    let time = Timestamp(
-                        self.env.clock.wall_ms() - i64::try_from(self.dice(90_000)).unwrap(),
-                    );
-                    let from = self.pick(log.log_start(), log.log_end());
-                    check::lookups(&log, &found, time, from).map_err(Stop::Wrong)?;
-                    check::producers(&log, &self.model).map_err(Stop::Wrong)?;
-                }
+        let mut dir = self.open()?;
+        if self.squeezed {
+            self.give_room(&dir);
+        }
+        self.recovered()?;
+        for _ in 0..STEPS + STEPS_MORE * (self.parts.len() as u64 - 1) {
+            let n = usize::try_from(self.dice(self.parts.len() as u64)).unwrap();
+            if self.squeezed {
+                self.step_without_room(&dir, n)?;
+                continue;
+            }
+            match self.dice(17) {
+                0..=6 => self.append(n)?,
+                7 => self.sync(n)?,
+                8 => self.commit(n)?,
+                9 => self.checkpoint(&dir)?,
+                10 => self.retain(n)?,
+                11..=13 if self.parts[n].is_compacted => self.compact(n)?,
+                14 if self.dice(3) == 0 => dir = self.restart(dir)?,
+                15 => match self.dice(8) {
+                    0 => self.truncate(n)?,
+                    1 => self.squeeze(),
+                    _ => self.look(n)?,
+                },
+                16 => self.stall(&dir, n)?,
+                _ => self.look(n)?,
             }
         }
         Ok(())
     }
 
-    fn recovered(&mut self, log: &Log) -> Result<(), Stop> {
-        let end = log.log_end();
-        self.model.history.extend(self.model.uncertain.take());
-        if end < self.model.acknowledged {
-            let promised = self.model.acknowledged;
-            return Err(Stop::Wrong(format!("acknowledged to {promised}, it ends at {end}")));
+    fn restart(&mut self, dir: LogDir) -> Result<LogDir, Stop> {
+        self.note(|| "restart in order".to_owned());
+        self.ok(dir.close())?;
+        self.all_acknowledged();
+        drop(dir);
+        let dir = self.open()?;
+        if !dir.was_clean() {
+            return Err(Stop::Wrong("closed in order, but not found so".to_owned()));
         }
-        self.model.truncate(end);
-        self.model.acknowledged = end;
-        self.holds(log)?;
-        check::producers(log, &self.model).map_err(Stop::Wrong)
+        self.recovered()?;
+        self.work.count("restarts", 1);
+        Ok(dir)
+    }
+
+    /// Every partition holds what was promised; afterwards the models are what is there.
+    fn recovered(&mut self) -> Result<(), Stop> {
+        for n in 0..self.parts.len() {
+            let end = self.log(n).log_end();
+            let model = &mut self.parts[n].model;
+            model.history.extend(model.uncertain.take());
+            if end < model.acknowledged {
+                let promised = model.acknowledged;
+                return Err(Stop::Wrong(format!("acknowledged to {promised}, it ends at {end}")));
+            }
+            model.truncate(end);
+            model.acknowledged = end;
+            self.holds(n)?;
+            check::producers(&self.log(n), &self.parts[n].model).map_err(Stop::Wrong)?;
+        }
+        Ok(())
     }
 
     fn crash(&mut self) -> Result<(), String> {
+        let faults = self.sim.disk.faults_delivered();
+        let is_sound = faults == 0 && !self.was_squeezed && !self.sim.disk.stopped();
+        if is_sound && errors::any() {
+            return Err(format!("ERROR lines although nothing failed: {:?}", errors::take()));
+        }
+        errors::take();
         let loss = match self.dice(4) {
             0 => CrashLoss::Everything,
+            // After a failed sync the page cache shows what the disk will never have, so whoever
+            // restarts after one restarts the machine.
+            1 if faults > 0 => CrashLoss::Everything,
             1 => CrashLoss::Nothing,
             _ => CrashLoss::Random(self.dice(u64::MAX)),
         };
         self.note(|| format!("crash, {loss:?}"));
-        self.work.crashes += 1;
-        self.work.crashes_in_compaction += u64::from(std::mem::take(&mut self.compacting));
+        self.work.count("crashes", 1);
+        let in_compaction = u64::from(std::mem::take(&mut self.compacting));
+        self.work.count("crashes in compaction", in_compaction);
+        (self.squeezed, self.was_squeezed, self.faults_passed) = (false, false, 0);
+        let mut half_cut = Vec::new();
+        for (n, part) in self.parts.iter_mut().enumerate() {
+            part.log = None;
+            let cut = part.cutting.take();
+            half_cut.extend(cut.map(|_| n));
+            if loss == CrashLoss::Nothing {
+                // The page cache survives the process, so every append that returned does.
+                part.model.acknowledged = part.model.end().min(cut.unwrap_or(Offset::MAX));
+            }
+        }
         self.die(loss);
         self.change_files().map_err(|error| error.to_string())?;
         for again in [false, true] {
-            let opened =
-                self.open().and_then(|(dir, log)| self.recovered(&log).map(|()| (dir, log)));
-            match opened {
-                Ok(opened) => drop(opened),
-                Err(Stop::Machine) => return Err("stopped without being asked to".to_owned()),
+            match self.recover(std::mem::take(&mut half_cut)) {
+                Ok(()) => {}
                 Err(Stop::Wrong(what)) => return Err(format!("recovery (again: {again}): {what}")),
+                Err(Stop::Machine | Stop::Fault | Stop::Full) => {
+                    return Err("stopped without being asked to".to_owned());
+                }
             }
             // Recovery itself must leave a state that survives.
             self.die(if again { CrashLoss::Nothing } else { CrashLoss::Everything });
+        }
+        if errors::any() {
+            return Err(format!("ERROR lines although nothing is damaged: {:?}", errors::take()));
+        }
+        Ok(())
+    }
+
+    /// A start after a crash, in the middle of which these were being cut.
+    fn recover(&mut self, half_cut: Vec<usize>) -> Result<(), Stop> {
+        let _dir = self.open()?;
+        self.recovered()?;
+        for n in half_cut {
+            // What an unfinished truncation cut may come back as long as nothing follows it, but
+            // not behind something that does.
+            self.append(n)?;
+            self.sync(n)?;
         }
         Ok(())
     }
@@ -273,146 +321,9 @@ impl Trial {
         self.env = self.sim.env();
     }
 
-    /// Notes which swaps recovery will find, and plants the fault of a mutant.
-    fn change_files(&mut self) -> std::io::Result<()> {
-        let folder = Path::new(FOLDER).join("t-0");
-        for entry in self.env.disk.read_dir(&folder).unwrap_or_default() {
-            let path = folder.join(&entry.name);
-            if entry.name.ends_with(".swap") {
-                self.work.swaps_finished += 1;
-                if self.mutant == Mutant::ForgetTheSwap {
-                    self.env.disk.remove_file(&path)?;
-                }
-            }
-            if self.mutant == Mutant::KeepTheOldBeside
-                && let Some((log, _)) = entry.name.split_once(".log.")
-                && entry.name.ends_with(".deleted")
-            {
-                let old = folder.join(format!("{log}.log"));
-                if self.env.disk.open(&old, OpenMode::Read).is_err() {
-                    self.env.disk.rename(&path, &old)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn files(&self) -> String {
-        let folder = Path::new(FOLDER).join("t-0");
+    pub fn files(&self, n: usize) -> String {
+        let folder = Path::new(FOLDER).join(self.parts[n].folder());
         let Ok(entries) = self.env.disk.read_dir(&folder) else { return "none".to_owned() };
         entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn append(&mut self, log: &Log) -> Result<(), Stop> {
-        let base = self.model.end();
-        let now = self.env.clock.wall_ms();
-        self.sim.clock.advance(Duration::from_millis(self.dice(2000)));
-        let mut batch = Appended {
-            base,
-            records: Vec::new(),
-            by: None,
-            transactional: false,
-            control: None,
-            codec: match self.dice(4) {
-                0 => Codec::Lz4,
-                1 => Codec::Zstd,
-                _ => Codec::None,
-            },
-            at_ms: now,
-        };
-        match self.dice(10) {
-            // Idempotent producers, and two that write transactions.
-            id @ 0..=3 => {
-                let id = i64::try_from(id).unwrap();
-                batch.by = Some(By { id, sequence: self.model.next_sequence(id) });
-            }
-            which @ 4..=7 => {
-                let id = 4 + i64::try_from(which % 2).unwrap();
-                batch.transactional = true;
-                batch.by = Some(By { id, sequence: self.model.next_sequence(id) });
-                if self.model.is_open(id) && self.dice(2) == 0 {
-                    let committed = self.dice(2) == 0;
-                    batch.control = Some(committed);
-                    self.work.aborted += u64::from(!committed);
-                }
-            }
-            _ => {}
-        }
-        let count = if batch.control.is_some() { 1 } else { 1 + self.dice(5) };
-        for n in 0..count {
-            self.counter += 1;
-            let width = usize::try_from(self.dice(60)).unwrap();
-            let value = format!("{:0>width$}", self.counter).into_bytes();
-            let jitter = i64::try_from(self.dice(2000)).unwrap() - 1000;
-            batch.records.push(Rec {
-                offset: base.plus(i64::try_from(n).unwrap()),
-                key: format!("key-{}", self.dice(9)).into_bytes(),
-                value: (self.dice(5) > 0).then_some(value),
-                timestamp: Timestamp(now + jitter),
-            });
-        }
-        self.note(|| format!("append {base} x{count} {:?} {:?}", batch.by, batch.control));
-        let origin = if batch.control.is_some() { Origin::Coordinator } else { Origin::Client };
-        self.model.uncertain = Some(batch.clone());
-        let info = self.ok(log.append_as_leader(&batch.encode(), LeaderEpoch(0), origin))?;
-        self.model.uncertain = None;
-        if info.duplicate || info.first != base {
-            return Err(Stop::Wrong(format!("appended {batch:?} and got {info:?}")));
-        }
-        self.model.history.push(batch);
-        self.work.appends += 1;
-        Ok(())
-    }
-
-    fn compact(&mut self, log: &Log) -> Result<(), Stop> {
-        let durable = log.durable_end();
-        let limit = if self.dice(3) == 0 { self.pick(log.log_start(), durable) } else { durable };
-        self.model.limit = self.model.limit.max(limit);
-        let config = CompactionConfig {
-            map_bytes_max: if self.dice(3) == 0 { 16 * 6 } else { 1 << 16 },
-            load_factor: 0.9,
-        };
-        let before = log.segment_count();
-        self.compacting = true;
-        let result = log.compact(limit, &config, &FullSpeed);
-        self.note(|| format!("compact below {limit}: {result:?}"));
-        let done: Option<Compacted> = match result {
-            Err(CompactionError::Changed) => {
-                return Err(Stop::Wrong("nobody else changes segments".to_owned()));
-            }
-            result => self.ok(result)?,
-        };
-        self.compacting = false;
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        let Some(done) = done else { return Ok(()) };
-        self.work.compactions += 1;
-        self.work.removed += u64::from(done.bytes_after < done.bytes_before);
-        self.work.merged += u64::from(log.segment_count() < before);
-        self.work.partial += u64::from(done.segments_after > 0 && done.end < limit);
-        if self.mutant == Mutant::LoseALatest {
-            let lost = self.model.history.iter_mut().find(|batch| batch.control.is_none());
-            if let Some(record) = lost.and_then(|batch| batch.records.last_mut()) {
-                record.key = b"a key of its own".to_vec();
-            }
-        }
-        let found = self.holds(log)?;
-        check::is_compact(&self.model, &found, done.end).map_err(Stop::Wrong)
-    }
-
-    fn truncate(&mut self, log: &Log) -> Result<(), Stop> {
-        // As a new leader asks: never below what was acknowledged, and so never below the limit.
-        let floor = self.model.limit.max(self.model.acknowledged);
-        if floor > log.log_end() {
-            return Ok(());
-        }
-        let to = self.pick(floor, log.log_end());
-        let batch = self.model.history.iter().find(|batch| batch.next() > to);
-        let end = batch.map_or(self.model.end(), |batch| batch.base);
-        self.note(|| format!("truncate to {to}, which is {end}"));
-        self.ok(log.truncate_to(to))?;
-        self.model.truncate(end);
-        self.model.acknowledged = self.model.acknowledged.max(log.durable_end());
-        self.work.truncations += 1;
-        self.holds(log).map(|_| ())
     }
 }

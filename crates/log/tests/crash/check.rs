@@ -45,7 +45,8 @@ pub fn undamaged(log: &Log) -> Result<Vec<Appended>, String> {
     Ok(found)
 }
 
-fn contents_to(
+/// What is there from one offset to another.
+pub fn contents_to(
     log: &Log,
     from: Offset,
     end: Offset,

@@ -1,7 +1,8 @@
 //! Crash tests: random work on the partitions of a folder that share a journal, over a simulated disk;
 //! a stop at a random change of it (also in the middle of an operation) or a fault; a crash that takes
 //! some or all of what was not synced; and a comparison of what is there afterwards with a model of
-//! what was promised. Some of the folders are damaged after the crash, by a bit or a lost end of a
+//! what was promised. Syncs and cold reads that take their time let the other work go on meanwhile, also
+//! until the machine crashes (`stalls.rs`). Some of the folders are damaged after the crash, by a bit or a lost end of a
 //! file: then the check is that nothing is served that was not written, and nothing is lost in silence.
 //!
 //! `WALSER_CRASH_SEED=n` replays one trial; a failure prints its seed. `WALSER_CRASH_TRIALS=n` runs
@@ -13,15 +14,50 @@ extern crate walser_log as log;
 
 mod check;
 mod damage;
+#[path = "../common/errors.rs"]
 mod errors;
 mod model;
 mod mutant;
+#[path = "../common/runner.rs"]
 mod runner;
+#[path = "../common/stall.rs"]
+mod stall;
+mod stalls;
 mod steps;
 mod trial;
+#[path = "../common/work.rs"]
 mod work;
 
 use mutant::Mutant;
+
+/// What must have happened in an ordinary run.
+const ALL: [&str; 25] = [
+    "advances",
+    "appends",
+    "checkpoints",
+    "commits",
+    "crashes",
+    "crashes during a stall",
+    "cuts",
+    "damages",
+    "damages reported",
+    "damages without effect",
+    "deletions",
+    "duplicates",
+    "faults",
+    "full disks",
+    "partitions",
+    "recreations",
+    "refusals",
+    "relaxed openings",
+    "restarts",
+    "rests",
+    "rolls",
+    "stalled reads",
+    "stalled syncs",
+    "steps during a stall",
+    "truncations",
+];
 
 /// Trials of an ordinary run.
 const TRIALS: u64 = 1_000;
@@ -35,15 +71,15 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_half_written_shows() {
     if let Some(seed) = number("WALSER_CRASH_SEED") {
-        if let Err(what) = runner::one(seed, Mutant::None, true) {
+        if let Err(what) = runner::one(|| trial::run(seed, Mutant::None, true)) {
             panic!("seed {seed}: {what}");
         }
         return;
     }
     let trials = number("WALSER_CRASH_TRIALS").unwrap_or(TRIALS);
     let from = number("WALSER_CRASH_FROM").unwrap_or(0);
-    match runner::all(from, trials) {
-        Ok(work) if trials >= TRIALS => work.check_variety(),
+    match runner::all(from, trials, |seed| trial::run(seed, Mutant::None, false)) {
+        Ok(work) if trials >= TRIALS => work.check_variety(&ALL),
         Ok(_) => {}
         Err((seed, what)) => panic!("WALSER_CRASH_SEED={seed} replays this: {what}"),
     }
@@ -53,8 +89,8 @@ fn nothing_acknowledged_is_lost_and_nothing_half_written_shows() {
 #[test]
 fn planted_bugs_are_noticed() {
     for (mutant, name) in Mutant::PLANTED {
-        let caught = (0..TRIALS_OF_MUTANT)
-            .find_map(|seed| Some((seed, runner::one(seed, mutant, false).err()?)));
+        let one = |seed| runner::one(|| trial::run(seed, mutant, false));
+        let caught = (0..TRIALS_OF_MUTANT).find_map(|seed| Some((seed, one(seed).err()?)));
         let Some((seed, what)) = caught else {
             panic!("{TRIALS_OF_MUTANT} trials, and nobody noticed this planted bug: {name}");
         };

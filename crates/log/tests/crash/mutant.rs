@@ -26,22 +26,25 @@ pub enum Mutant {
     TrustUnclean,
     /// Recovery takes whatever is damaged for the end of the log.
     CutAtDamage,
+    /// What was appended while a sync was under way counts as synced when that ends.
+    AcknowledgeDuringStall,
 }
 
 impl Mutant {
-    pub const PLANTED: [(Mutant, &str); 6] = [
+    pub const PLANTED: [(Mutant, &str); 7] = [
         (Mutant::AcknowledgeAtAppend, "acknowledge what is only appended"),
         (Mutant::AcknowledgeBeforeSync, "acknowledge before the journal is synced"),
         (Mutant::SkipFolderSync, "skip the sync of folders"),
         (Mutant::ReuseJournalEarly, "reuse a journal file before the segments are synced"),
         (Mutant::TrustUnclean, "trust partitions that were not closed"),
         (Mutant::CutAtDamage, "cut at any damage, durable or not"),
+        (Mutant::AcknowledgeDuringStall, "acknowledge what was appended while a sync stalled"),
     ];
 
     /// Words of the verdict, where there is only one that is right.
     pub fn noticed_by(self) -> &'static str {
         match self {
-            Mutant::AcknowledgeAtAppend => "acknowledged up to",
+            Mutant::AcknowledgeAtAppend | Mutant::AcknowledgeDuringStall => "acknowledged up to",
             Mutant::CutAtDamage => "nobody was told",
             _ => "",
         }
@@ -55,6 +58,7 @@ impl Mutant {
             Mutant::ReuseJournalEarly => Some(Lie::Files(".log")),
             Mutant::None
             | Mutant::AcknowledgeAtAppend
+            | Mutant::AcknowledgeDuringStall
             | Mutant::TrustUnclean
             | Mutant::CutAtDamage => None,
         }

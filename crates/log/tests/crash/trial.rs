@@ -309,7 +309,7 @@ impl Trial {
                 self.step_without_room(&dir, n)?;
                 continue;
             }
-            match self.dice(20) {
+            match self.dice(21) {
                 0..=7 => self.append(n)?,
                 8 => self.repeat(n)?,
                 9 => self.sync(n)?,
@@ -328,6 +328,7 @@ impl Trial {
                 }
                 17 if self.dice(2) == 0 => dir = self.restart(dir)?,
                 18 if self.dice(6) == 0 => self.recreate(&dir, n)?,
+                20 => self.stall(&dir, n)?,
                 19 => match self.dice(8) {
                     0..=2 => self.rest(&dir)?,
                     3 => self.squeeze(),

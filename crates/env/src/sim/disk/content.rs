@@ -17,6 +17,8 @@ pub(super) struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
     unsynced: Vec<Change>,
+    /// How many changes came before those.
+    settled: u64,
     /// Pages that reads would have to get from the disk, by number.
     cold: BTreeSet<usize>,
 }
@@ -80,8 +82,22 @@ impl Content {
         self.unsynced.push(Change::SetLen(len));
     }
 
-    pub fn sync(&mut self) {
-        for change in std::mem::take(&mut self.unsynced) {
+    /// How many changes there were so far: a sync that begins now makes no later one durable.
+    pub fn changes(&self) -> u64 {
+        self.settled + self.unsynced.len() as u64
+    }
+
+    /// Takes the unsynced changes among the first so many.
+    fn settle(&mut self, changes: u64) -> Vec<Change> {
+        let count = usize::try_from(changes.saturating_sub(self.settled)).unwrap_or(usize::MAX);
+        let count = count.min(self.unsynced.len());
+        self.settled += count as u64;
+        self.unsynced.drain(..count).collect()
+    }
+
+    /// Makes the first so many changes durable.
+    pub fn sync(&mut self, changes: u64) {
+        for change in self.settle(changes) {
             match change {
                 Change::Write(position, bytes) => write(&mut self.durable, position, &bytes),
                 Change::SetLen(len) => self.durable.resize(len, 0),
@@ -89,14 +105,14 @@ impl Content {
         }
     }
 
-    /// A sync failed: readers still see the changes, the disk never will.
-    pub fn forget_unsynced(&mut self) {
-        self.unsynced.clear();
+    /// A sync of the first so many changes failed: readers still see them, the disk never will.
+    pub fn forget_unsynced(&mut self, changes: u64) {
+        self.settle(changes);
     }
 
     /// Without dice everything unsynced is lost; with them each change has its own fate.
     pub fn crash(&mut self, dice: Option<&mut Dice>) {
-        let unsynced = std::mem::take(&mut self.unsynced);
+        let unsynced = self.settle(u64::MAX);
         if let Some(dice) = dice {
             for change in unsynced {
                 match (change, dice.roll() % 4) {

@@ -65,10 +65,16 @@ type Table = BTreeMap<PathBuf, Entry>;
 pub(super) struct Names {
     now: Table,
     durable: Table,
-    unsynced: Vec<NameChange>,
+    /// Each with its number.
+    unsynced: Vec<(u64, NameChange)>,
+    changes: u64,
 }
 
 fn take_tree(table: &mut Table, path: &Path) -> Table {
+    // Most are files, which have nothing in them.
+    if let Some(Entry::File(_)) = table.get(path) {
+        return table.remove_entry(path).into_iter().collect();
+    }
     table.extract_if(.., |name, _| name.starts_with(path)).collect()
 }
 
@@ -127,27 +133,38 @@ impl Names {
         // What is unsynced inside a folder goes where the folder goes.
         match &name_change {
             NameChange::Remove(folder) => {
-                self.unsynced.retain(|change| !change.is_inside(folder));
+                self.unsynced.retain(|(_, change)| !change.is_inside(folder));
             }
             NameChange::Rename(from, to) => {
-                for change in self.unsynced.iter_mut().filter(|change| change.is_inside(from)) {
+                let inside = self.unsynced.iter_mut().map(|(_, change)| change);
+                for change in inside.filter(|change| change.is_inside(from)) {
                     change.move_inside(from, to);
                 }
             }
             NameChange::Create(..) => {}
         }
-        self.unsynced.push(name_change);
+        self.unsynced.push((self.changes, name_change));
+        self.changes += 1;
     }
 
-    pub fn sync(&mut self, folder: &Path) {
-        for synced in self.unsynced.extract_if(.., |change| change.belongs_to(folder)) {
+    /// How many changes there were so far: a sync that begins now makes no later one durable.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Makes those of a folder durable that are among the first so many.
+    pub fn sync(&mut self, folder: &Path, changes: u64) {
+        let due = |(n, change): &mut (u64, NameChange)| *n < changes && change.belongs_to(folder);
+        for (_, synced) in self.unsynced.extract_if(.., due) {
             change(&mut self.durable, &synced);
         }
     }
 
-    pub fn sync_all(&mut self) {
-        self.unsynced.clear();
-        self.durable.clone_from(&self.now);
+    /// Makes the first so many durable, of all folders.
+    pub fn sync_all(&mut self, changes: u64) {
+        for (_, synced) in self.unsynced.extract_if(.., |(n, _)| *n < changes) {
+            change(&mut self.durable, &synced);
+        }
     }
 
     pub fn children(&self, folder: &Path) -> Vec<DirEntry> {
@@ -166,7 +183,7 @@ impl Names {
     pub fn crash(&mut self, dice: Option<&mut Dice>) {
         let unsynced = std::mem::take(&mut self.unsynced);
         if let Some(dice) = dice {
-            for kept in unsynced {
+            for (_, kept) in unsynced {
                 if dice.coin() {
                     change(&mut self.durable, &kept);
                 }

@@ -247,3 +247,44 @@ fn reads_from_the_disk_can_stall_and_fail() {
         assert_eq!(reader.join().unwrap(), 4);
     });
 }
+
+#[test]
+fn what_is_written_while_a_sync_is_under_way_is_left_to_the_next() {
+    let disk = Arc::new(folder());
+    let file = write(&*disk, "/d/a", "a");
+    let late = (disk.clone(), file.clone());
+    disk.stall_sync(
+        2,
+        Box::new(move |path| {
+            assert_eq!(path, Path::new("/d/a"));
+            late.1.write_all_at(&[IoSlice::new(b"b")], 1).unwrap();
+            write(&*late.0, "/d/b", "b");
+        }),
+    );
+    disk.sync_dir(Path::new("/")).unwrap();
+    file.sync_data().unwrap();
+    disk.sync_dir(Path::new("/d")).unwrap();
+    let copy = disk.duplicate();
+    copy.crash(CrashLoss::Everything);
+    assert_eq!(read(&copy, "/d/a").as_deref(), Some("a"), "the second byte came too late");
+    assert_eq!(read(&copy, "/d/b").as_deref(), Some(""), "its name came before that of the folder");
+
+    let late = disk.clone();
+    disk.stall_sync(1, Box::new(move |_| drop(write(&*late, "/d/c", "c"))));
+    disk.sync_all(Path::new("/")).unwrap();
+    disk.crash(CrashLoss::Everything);
+    assert_eq!(read(&*disk, "/d/a").as_deref(), Some("ab"));
+    assert_eq!(read(&*disk, "/d/c"), None);
+}
+
+#[test]
+fn a_read_that_takes_its_time_lets_others_go_on() {
+    let disk = folder();
+    let file = write(&disk, "/d/a", "old");
+    disk.forget_pages();
+    let late = file.clone();
+    disk.stall_read(1, Box::new(move |_| late.write_all_at(&[IoSlice::new(b"new")], 0).unwrap()));
+    let mut bytes = [0; 3];
+    file.read_at(&mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"new");
+}

@@ -24,6 +24,11 @@ pub fn take() -> Vec<String> {
     LINES.with_borrow_mut(std::mem::take)
 }
 
+/// What another thread has written is this one's.
+pub fn add(lines: Vec<String>) {
+    LINES.with_borrow_mut(|mine| mine.extend(lines));
+}
+
 /// Whether it has written any.
 pub fn any() -> bool {
     LINES.with_borrow(|lines| !lines.is_empty())

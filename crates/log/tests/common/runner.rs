@@ -1,7 +1,7 @@
 //! Runs trials on all cores and says how to replay one that fails.
 //!
 //! Seeds are handed out in order, so that all before the one it stopped at were run: a long search goes
-//! on from there with `WALSER_CRASH_FROM`.
+//! on from there.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
@@ -12,19 +12,16 @@ use env::Clock;
 use env::clock::SystemClock;
 
 use crate::errors;
-use crate::mutant::Mutant;
-use crate::trial;
 use crate::work::Work;
 
 /// Seconds between two lines that say how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// One trial; a panic is a failure like any other, and keeps its seed.
-pub fn one(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
+pub fn one(trial: impl FnOnce() -> Result<Work, String>) -> Result<Work, String> {
     errors::listen();
     errors::take();
-    let run = AssertUnwindSafe(|| trial::run(seed, mutant, verbose));
-    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+    std::panic::catch_unwind(AssertUnwindSafe(trial)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         Err(format!("a panic: {}", text.unwrap_or_default()))
@@ -32,7 +29,11 @@ pub fn one(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
 }
 
 /// All trials from a seed on; the first that fails ends it.
-pub fn all(from: u64, count: u64) -> Result<Work, (u64, String)> {
+pub fn all(
+    from: u64,
+    count: u64,
+    trial: impl Fn(u64) -> Result<Work, String> + Sync,
+) -> Result<Work, (u64, String)> {
     let clock = SystemClock::new();
     let next = AtomicU64::new(from);
     let failed = AtomicBool::new(false);
@@ -45,7 +46,7 @@ pub fn all(from: u64, count: u64) -> Result<Work, (u64, String)> {
             if seed >= from + count {
                 break;
             }
-            let done = one(seed, Mutant::None, false);
+            let done = one(|| trial(seed));
             let mut outcome = outcome.lock().unwrap();
             match done {
                 Ok(work) => outcome.0.add(&work),
