@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Everything that must have happened in enough trials.
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     "advances",
     "appends",
     "checkpoints",
@@ -18,6 +18,7 @@ const ALL: [&str; 21] = [
     "faults",
     "full disks",
     "partitions",
+    "proofs",
     "recreations",
     "refusals",
     "relaxed openings",
