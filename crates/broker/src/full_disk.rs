@@ -1,11 +1,16 @@
 //! Watching how full the disks are.
 //!
-//! [`LogDir`](log::LogDir) refuses producers by itself when only the reserve is left; here it is measured
+//! [`LogDir`] refuses producers by itself when only the reserve is left; here it is measured
 //! every second, which is also how the refusal ends when there is room again. While it lasts, upkeep runs
 //! more often, so that what retention and deletes have given up leaves the disk soon.
+//!
+//! The same rounds see to it that the last entry of a journal is proven once nothing more comes
+//! ([`LogDir::prove`]).
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use log::LogDir;
 
 use crate::broker::Broker;
 
@@ -26,6 +31,7 @@ pub(crate) async fn watch(broker: Weak<Broker>) {
             storage.dir.measure_space();
             if !storage.dir.is_full() {
                 storage.syncer.retry_starved();
+                prove(&storage.dir);
             }
         }
         if online.iter().any(|storage| storage.dir.is_full()) {
@@ -37,4 +43,19 @@ pub(crate) async fn watch(broker: Weak<Broker>) {
             full_for = 0;
         }
     }
+}
+
+/// Proves the last entry of the journal, if that is due. Nobody waits for it.
+fn prove(dir: &Arc<LogDir>) {
+    if !dir.is_proof_missing() {
+        return;
+    }
+    let dir = dir.clone();
+    tokio::task::spawn_blocking(move || match dir.prove() {
+        // Without room the next round tries again; a folder that is fenced has said so.
+        Err(error) if !error.is_full() && dir.fenced().is_none() => {
+            tracing::warn!(folder = %dir.path().display(), %error, "the journal is not proven");
+        }
+        _ => {}
+    });
 }

@@ -1,6 +1,7 @@
 //! A node whose disk fails or fills up: what is refused, what goes on, and how it comes back.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,4 +224,28 @@ async fn after_a_failed_write_or_sync_reads_go_on_and_only_a_restart_helps() {
         }
         broker.stop().await;
     }
+}
+
+/// Nobody asks for it: without it, damage to what was written last would look like a loss of power.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_last_is_proven_when_nothing_more_comes() {
+    let sim = Sim::new(34);
+    let broker = start(&sim).await;
+    create(&broker, "kept").await;
+    write(&broker, &sim, "kept", b"one").await.expect("there is room");
+    // The write is one entry, at the begin of a page.
+    let entries = || {
+        let path = Path::new("/data/journal/0000.journal");
+        let bytes = sim.env().disk.read(path, 1 << 30).expect("the journal");
+        bytes.chunks(4096).filter(|page| page.starts_with(b"WJ\0\x01")).count()
+    };
+    for _ in 0..60_000 {
+        if entries() == 2 {
+            assert!(!broker.log_dir().is_proof_missing());
+            broker.stop().await;
+            return;
+        }
+        env::clock::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("{} entries, none proves the write", entries());
 }

@@ -18,6 +18,7 @@
 
 mod chain;
 mod entry;
+mod proof;
 mod replay;
 mod ring;
 
@@ -26,7 +27,7 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use env::{Disk, Env};
 use parking_lot::Mutex;
@@ -37,6 +38,7 @@ use self::chain::Chain;
 use self::chain::JournalDamage;
 pub(crate) use self::chain::{Described, describe};
 use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
+use self::proof::Proof;
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
 use crate::catalogue::{Catalogue, Key, Marks};
@@ -56,6 +58,9 @@ const UNCOUNTED_MAX: usize = 1 << 20;
 
 /// At most so many partitions are forgotten in one entry.
 const FORGOTTEN_AT_ONCE: usize = 4096;
+
+/// At most so many partitions are marked in one entry by a proof: what they take is not counted.
+const PROVEN_AT_ONCE: usize = 1024;
 
 /// A buffer that grew beyond this is given back after its commit.
 const SPARE_BYTES_MAX: usize = 1 << 20;
@@ -94,12 +99,19 @@ pub(crate) struct Member {
     /// The end of what was handed to the journal, and of what it made durable.
     written: AtomicI64,
     committed: AtomicI64,
+    /// It became durable further since the journal last marked it ([`proof`]).
+    unmarked: AtomicBool,
 }
 
 impl Member {
     /// Everything before this that was handed to the journal is durable.
     pub fn committed(&self) -> Offset {
         Offset(self.committed.load(Ordering::Acquire))
+    }
+
+    fn definition(&self) -> Record<'_> {
+        let (log, topic_id, partition) = (self.number, self.topic_id, self.partition);
+        Record::Define { log, topic_id, partition, topic: &self.topic }
     }
 }
 
@@ -119,13 +131,25 @@ impl Joined {
 
     /// Says for good where the log begins and how far it is durable.
     pub fn mark(&self, marks: Marks) -> Result<(), LogError> {
-        self.journal.put_marks(&self.member, marks, false);
+        self.mark_later(marks);
         self.journal.commit()
     }
 
     /// [`Joined::mark`] with the next commit, whenever that is.
     pub fn mark_later(&self, marks: Marks) {
-        self.journal.put_marks(&self.member, marks, false);
+        self.journal.put_marks(&self.member, marks, Reason::Asked);
+    }
+
+    /// [`Joined::mark_later`], with what proves the entries before it.
+    pub fn mark_to_prove(&self, durable_end: Offset) {
+        let marks = Marks { durable_end, ..Marks::default() };
+        self.journal.put_marks(&self.member, marks, Reason::Proof);
+    }
+
+    /// Remembers that the partition is durable further than the journal has it.
+    pub fn note_synced(&self) {
+        self.journal.proof.add_member(&self.member);
+        self.journal.proof.add();
     }
 
     /// Whether so much was synced without the journal that it should be told.
@@ -138,7 +162,7 @@ impl Joined {
     pub fn cut(&self, marks: Marks) -> Result<(), LogError> {
         let end = marks.durable_end.0;
         self.member.written.fetch_min(end, Ordering::AcqRel);
-        self.journal.put_marks(&self.member, marks, true);
+        self.journal.put_marks(&self.member, marks, Reason::Cut);
         self.journal.commit()?;
         // Whoever committed what lies behind has ended by now.
         self.member.committed.fetch_min(end, Ordering::AcqRel);
@@ -156,6 +180,21 @@ struct Pending {
     members: Vec<Arc<Member>>,
     /// What the definitions of all of them would take.
     definitions: usize,
+    /// It has something that is to be proven.
+    is_news: bool,
+    /// It is to prove what comes before it.
+    is_proof: bool,
+}
+
+/// Why a partition is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// It is to be known from here on.
+    Asked,
+    /// What was said of it before does not hold.
+    Cut,
+    /// What was said of it before may be lost.
+    Proof,
 }
 
 #[derive(Debug)]
@@ -188,6 +227,7 @@ pub(crate) struct Journal {
     config: JournalConfig,
     writer: Mutex<Writer>,
     pending: Mutex<Pending>,
+    proof: Proof,
     members: AtomicU32,
     fence: Arc<OnceLock<LogError>>,
     room: Arc<Room>,
@@ -235,6 +275,7 @@ impl Journal {
             config,
             writer: Mutex::new(writer),
             pending: Mutex::new(Pending::empty(1, Vec::new())),
+            proof: Proof::default(),
             members: AtomicU32::new(0),
             fence,
             room,
@@ -252,6 +293,7 @@ impl Journal {
             group: AtomicU64::new(0),
             written: AtomicI64::new(0),
             committed: AtomicI64::new(0),
+            unmarked: AtomicBool::new(false),
         })
     }
 
@@ -274,6 +316,7 @@ impl Journal {
             return false;
         }
         pending.touch(member);
+        pending.is_news = true;
         entry::put_write(&mut pending.body, member.number, base, position, len);
         for part in parts {
             pending.body.extend_from_slice(part);
@@ -290,19 +333,24 @@ impl Journal {
             for &(topic_id, partition) in some {
                 Record::Forget { topic_id, partition, below }.put(&mut pending.body);
             }
+            pending.is_news = true;
             drop(pending);
             self.commit()?;
         }
         Ok(())
     }
 
-    fn put_marks(&self, member: &Arc<Member>, marks: Marks, cut: bool) {
+    fn put_marks(&self, member: &Arc<Member>, marks: Marks, reason: Reason) {
         let mut pending = self.pending.lock();
         pending.touch(member);
-        if cut {
+        pending.is_proof |= reason == Reason::Proof;
+        pending.is_news |= reason != Reason::Proof;
+        if reason == Reason::Cut {
             let (topic_id, partition) = (member.topic_id, member.partition);
             let below = Offset::MAX;
             Record::Forget { topic_id, partition, below }.put(&mut pending.body);
+            // The one must not be read without the other, whatever became of earlier entries.
+            member.definition().put(&mut pending.body);
         }
         Record::Marks { log: member.number, marks }.put(&mut pending.body);
     }
@@ -320,7 +368,7 @@ impl Journal {
         let spare = std::mem::take(&mut writer.spare);
         let (pending, ends) = {
             let mut pending = self.pending.lock();
-            if pending.body.is_empty() {
+            if pending.body.is_empty() && !pending.is_proof {
                 drop(pending);
                 writer.spare = spare;
                 return Ok(());
@@ -364,7 +412,12 @@ impl Journal {
             }
         }
         for (member, end) in group.pending.members.iter().zip(group.ends) {
-            member.committed.store(end, Ordering::Release);
+            if member.committed.swap(end, Ordering::AcqRel) < end {
+                self.proof.add_member(member);
+            }
+        }
+        if group.pending.is_news {
+            self.proof.add();
         }
         let mut body = group.pending.body;
         if body.capacity() <= SPARE_BYTES_MAX {
@@ -372,6 +425,45 @@ impl Journal {
             writer.spare = body;
         }
         Ok(())
+    }
+
+    /// Whether something was committed that no later entry proves.
+    pub(crate) fn is_proof_missing(&self) -> bool {
+        self.proof.is_missing()
+    }
+
+    /// A round of [`proof`]: writes an entry when one is missing and nothing was committed since the last
+    /// round, or the last is long ago. `mark` has each of the partitions marked that it is given.
+    pub(crate) fn prove(&self, mark: impl Fn(&[Key])) -> Result<(), LogError> {
+        // Who finds another one at it has nothing to add.
+        let Some(mut state) = self.proof.state.try_lock() else { return Ok(()) };
+        if state.ended || self.fence.get().is_some() {
+            return Ok(());
+        }
+        let Some(proven) = self.proof.due(&mut state) else { return Ok(()) };
+        let members = self.proof.take_unmarked();
+        if let Err(error) = self.write_proofs(&members, mark) {
+            members.iter().for_each(|member| self.proof.add_member(member));
+            return Err(error);
+        }
+        self.proof.is_done(&mut state, proven);
+        Ok(())
+    }
+
+    fn write_proofs(&self, members: &[Arc<Member>], mark: impl Fn(&[Key])) -> Result<(), LogError> {
+        let key = |member: &Arc<Member>| (member.topic_id, member.partition);
+        let (first, others) = members.split_at(members.len().min(PROVEN_AT_ONCE));
+        for some in std::iter::once(first).chain(others.chunks(PROVEN_AT_ONCE)) {
+            mark(&some.iter().map(key).collect::<Vec<_>>());
+            self.pending.lock().is_proof = true;
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// From here on nothing is proven any more: what is there is synced and closed.
+    pub(crate) fn end_proofs(&self) {
+        self.proof.state.lock().ended = true;
     }
 
     /// Fences the folder when `result` is a failure.
@@ -412,7 +504,8 @@ impl Journal {
 
 impl Pending {
     fn empty(number: u64, body: Vec<u8>) -> Pending {
-        Pending { number, body, members: Vec::new(), definitions: 0 }
+        let members = Vec::new();
+        Pending { number, body, members, definitions: 0, is_news: false, is_proof: false }
     }
 
     fn touch(&mut self, member: &Arc<Member>) {
@@ -444,10 +537,9 @@ impl Writer {
         }
         let mut definitions = Vec::new();
         for member in &pending.members {
-            if self.defined.1.insert(member.number) {
-                let (log, topic_id, partition) = (member.number, member.topic_id, member.partition);
-                let topic = &member.topic;
-                Record::Define { log, topic_id, partition, topic }.put(&mut definitions);
+            // What is defined by an entry that proves is defined for that one alone.
+            if pending.is_proof || self.defined.1.insert(member.number) {
+                member.definition().put(&mut definitions);
             }
         }
         let body: [&[u8]; 2] = [&definitions, &pending.body];

@@ -530,6 +530,25 @@ impl LogDir {
         self.journal.commit()
     }
 
+    /// Whether [`LogDir::prove`] may have something to do, now or in a later round.
+    #[must_use]
+    pub fn is_proof_missing(&self) -> bool {
+        self.journal.is_proof_missing()
+    }
+
+    /// Sees to it that damage to the last entry of the journal can be told from a loss of power, once
+    /// nothing was committed since this was last called. To be called every second or so.
+    pub fn prove(&self) -> Result<(), LogError> {
+        self.journal.prove(|keys| {
+            for key in keys {
+                let open = self.logs.lock().open.get(key).map(|(_, log)| log.clone());
+                if let Some(log) = open {
+                    log.mark_to_prove();
+                }
+            }
+        })
+    }
+
     /// Bytes of the journal that a restart would read, or rather write again.
     #[must_use]
     pub fn journal_bytes(&self) -> u64 {

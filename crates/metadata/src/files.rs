@@ -1,4 +1,4 @@
-//! The quorum's files: log segments, vote, snapshots. `docs/format/metadata.md` has the byte tables.
+//! The quorum's files: log segments, how far they are durable, vote, snapshots. `docs/format/metadata.md` has the byte tables.
 //!
 //! Blocking. The log and the vote are written by one thread of their own ([`writer`]), snapshots on a
 //! blocking thread of the runtime; opening happens before anything is served.
@@ -7,6 +7,7 @@
 //! cut; anything else that does not check is damage, and the folder is refused as it is.
 
 pub(crate) mod bytes;
+pub(crate) mod durable_end;
 pub(crate) mod entry;
 pub(crate) mod log;
 pub(crate) mod recovery;

@@ -133,10 +133,14 @@ so that the client refuses it. *known gap*: nothing shows it, for the reason tha
 
 ## Known limits
 
-- Damage to the last entry of the journal or of the metadata log looks as if a loss of power had torn it: what only
-  that entry had is lost without an ERROR.
-- The journal hears how far appends that are too large for it were synced each 16 MiB of a partition, and
-  checkpoints say it. Damage to what came since looks like a torn tail at the next start, and is cut.
+- Damage to the last entry of the journal looks as if a loss of power had torn it, until another follows: the next
+  commit, or what the broker writes one to two seconds after the last one. A journal file that lost its end
+  together with that looks the same. What only these entries had is lost without an ERROR.
+- Damage to the last entry of the metadata log looks the same only where `durable-end` is damaged too, or older:
+  it is written without a sync of its own, so a loss of power may take what was said in the last half minute.
+- How far appends were synced that are too large for the journal, it hears one to two seconds after the last of
+  them, each ten seconds while there are more, and each 16 MiB of a partition. Damage to what came since looks
+  like a torn tail at the next start, and is cut.
 - After a failed sync the page cache may show what the disk does not have. Recovery on the same running kernel
   writes the end of a log again, but not that of a relaxed topic: restart the machine, or unmount the file
   system, after an error of the disk. The simulated trials do so.

@@ -48,6 +48,9 @@ pub(super) struct Chain {
     pub entries: Vec<Found>,
     /// Where they say of a partition that something is to be forgotten.
     pub forgotten: BTreeMap<Key, Vec<(Place, Offset)>>,
+    /// What a number means in a life, from the last entry that defines it: the one that should have done
+    /// so for a file may be damaged.
+    pub defined: BTreeMap<(u64, u32), (Key, String)>,
     /// The first entry that is needed.
     start: u64,
     pub damage: Vec<JournalDamage>,
@@ -135,6 +138,23 @@ impl Chain {
 
     fn walk(&mut self, directory: Uuid) -> Result<(), LogError> {
         let mut expected = None;
+        let (forgotten, defined) = (&mut self.forgotten, &mut self.defined);
+        let mut see = |header: &Header, bytes: &[u8]| {
+            let body = bytes.get(HEADER_LEN..).unwrap_or_default();
+            for (at, record) in records(body).flatten().enumerate() {
+                match record {
+                    Record::Forget { topic_id, partition, below } => forgotten
+                        .entry((topic_id, partition))
+                        .or_default()
+                        .push(((header.sequence, at), below)),
+                    Record::Define { log, topic_id, partition, topic } => {
+                        let named = ((topic_id, partition), topic.to_owned());
+                        defined.insert((header.life, log), named);
+                    }
+                    Record::Write { .. } | Record::Marks { .. } => {}
+                }
+            }
+        };
         for (number, file) in self.files.iter().enumerate() {
             let first = file.first.sequence;
             // Without the file that has the first entry that is needed, what was there is missing.
@@ -165,7 +185,7 @@ impl Chain {
                 match found {
                     Some((header, bytes)) => {
                         if let Some(bytes) = bytes {
-                            see_forgotten(&mut self.forgotten, next, &bytes);
+                            see(&header, &bytes);
                             self.entries.push(Found { header, file: number, position });
                         }
                         position += header.footprint();
@@ -236,14 +256,6 @@ fn first_header(file: &JournalFile, directory: Uuid) -> Result<Option<Header>, L
         position += ALIGNMENT;
     }
     Ok(None)
-}
-
-fn see_forgotten(forgotten: &mut BTreeMap<Key, Vec<(Place, Offset)>>, sequence: u64, entry: &[u8]) {
-    for (at, record) in records(entry.get(HEADER_LEN..).unwrap_or_default()).enumerate() {
-        if let Some(Record::Forget { topic_id, partition, below }) = record {
-            forgotten.entry((topic_id, partition)).or_default().push(((sequence, at), below));
-        }
-    }
 }
 
 /// What is in one file of a journal, for a person: entries and damage, each with its position.

@@ -87,7 +87,8 @@ impl Replayed {
             tracing::error!(
                 file = %damage.path.display(), position = damage.position, first, last,
                 "journal entries that were durable are not what was written; records that were only \
-                 there are lost: a partition that has later ones will not open"
+                 there are lost, and quarantined in each partition of which a later entry or the \
+                 catalogue says that it had them"
             );
         }
         if self.entries > 0 {
@@ -127,7 +128,7 @@ pub(super) fn replay(
         let entry = chain.load(found)?;
         for (at, record) in records(entry.get(HEADER_LEN..).unwrap_or_default()).enumerate() {
             let Some(record) = record else { break };
-            replay.apply(&record, (found.header.sequence, at))?;
+            replay.apply(&record, found.header.life, (found.header.sequence, at))?;
         }
         replay.done.entries += 1;
     }
@@ -155,19 +156,15 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn apply(&mut self, record: &Record<'_>, place: Place) -> Result<(), LogError> {
+    fn apply(&mut self, record: &Record<'_>, life: u64, place: Place) -> Result<(), LogError> {
         match *record {
             Record::Define { log, topic_id, partition, topic } => {
-                let folder = self.dir.join(names::partition_folder(topic, partition));
-                // A name that leads out of the folder was never written by us.
-                let odd = topic.contains('/') || folder.parent() != Some(self.dir);
-                let state = if odd { Folder::Foreign } else { Folder::Unknown };
-                let (key, topic) = ((topic_id, partition), topic.to_owned());
-                self.named.insert(log, Named { key, topic, folder, state, segment: None });
+                self.define(log, (topic_id, partition), topic);
                 Ok(())
             }
             Record::Write { log, base, position, batches } => {
-                // Without its definition, which was in an entry that is damaged, nobody knows whose.
+                self.find_definition(life, log);
+                // Without any, which was in an entry that is damaged, nobody knows whose.
                 let Some(mut named) = self.named.remove(&log) else { return Ok(()) };
                 let done = if self.is_forgotten(named.key, base, place) {
                     Ok(())
@@ -178,6 +175,7 @@ impl Replay<'_> {
                 done
             }
             Record::Marks { log, marks } => {
+                self.find_definition(life, log);
                 if let Some(named) = self.named.get(&log) {
                     // They only ever rise, but for a log that is cut: that one was forgotten first.
                     let listed = self.catalogue.entry(named.key, &named.topic);
@@ -197,6 +195,25 @@ impl Replay<'_> {
                 self.catalogue.remove((topic_id, partition));
                 Ok(())
             }
+        }
+    }
+
+    fn define(&mut self, log: u32, key: Key, topic: &str) {
+        let folder = self.dir.join(names::partition_folder(topic, key.1));
+        // A name that leads out of the folder was never written by us.
+        let odd = topic.contains('/') || folder.parent() != Some(self.dir);
+        let state = if odd { Folder::Foreign } else { Folder::Unknown };
+        let topic = topic.to_owned();
+        self.named.insert(log, Named { key, topic, folder, state, segment: None });
+    }
+
+    /// A number whose definition for this file is in an entry that is damaged, from another one.
+    fn find_definition(&mut self, life: u64, log: u32) {
+        let chain = self.chain;
+        if !self.named.contains_key(&log)
+            && let Some((key, topic)) = chain.defined.get(&(life, log))
+        {
+            self.define(log, *key, topic);
         }
     }
 

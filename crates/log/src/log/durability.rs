@@ -66,8 +66,22 @@ impl Log {
                 writer.unmarked_bytes = 0;
                 joined.mark_later(self.marks());
             }
+            joined.note_synced();
         }
         Ok(end)
+    }
+
+    /// Has the next entry of the journal say how far the log is durable, unless it was closed: then it
+    /// is synced, or gone.
+    pub(crate) fn mark_to_prove(&self) {
+        let Some(joined) = &self.journal else { return };
+        // A truncation lowers the ends under this lock, and says so to the journal.
+        let _writer = self.writer.lock();
+        if !self.is_closed() {
+            let committed = joined.member.committed();
+            let before = self.durable_end.fetch_max(committed.0, Ordering::AcqRel);
+            joined.mark_to_prove(committed.max(Offset(before)));
+        }
     }
 
     /// Makes everything that is appended by now durable, in the journal where that is enough, and says
@@ -82,7 +96,7 @@ impl Log {
             }
             self.take_committed();
         }
-        if self.needs_sync() { self.sync() } else { Ok(self.durable_end()) }
+        if self.needs_sync() { self.sync_unjournaled() } else { Ok(self.durable_end()) }
     }
 
     /// Takes over what the journal has made durable, and says up to where everything is.

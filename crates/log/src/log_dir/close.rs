@@ -103,6 +103,7 @@ impl LogDir {
     /// Closes every log and writes down that they rest, so that the next start takes them as they are;
     /// another process may use the folder then.
     pub fn close(&self) -> Result<(), LogError> {
+        self.journal.end_proofs();
         let closed = self.close_logs();
         *self.lock.lock() = None;
         closed

@@ -48,25 +48,35 @@ fn last_of_journal(disk: &dyn env::Disk) -> Option<(PathBuf, u64)> {
     last.map(|(_, path, position)| (path, position))
 }
 
+/// What was done to a file.
+struct Spoilt {
+    what: String,
+    /// It can look like the end of the journal after a loss of power.
+    is_like_a_crash: bool,
+    /// It is one bit, and not the end of the file.
+    is_flip: bool,
+}
+
 impl Trial {
     /// Damages a copy of the disk and looks at what becomes of it.
     pub fn damage(&mut self) -> Result<(), String> {
         let disk = Arc::new(self.sim.disk.duplicate());
         let env = Env { disk: disk.clone(), ..self.env.clone() };
-        let Some((what, is_like_a_crash)) = self.spoil(&disk) else { return Ok(()) };
+        let Some(Spoilt { what, is_like_a_crash, is_flip }) = self.spoil(&disk) else {
+            return Ok(());
+        };
         self.note(|| format!("damage: {what}"));
         self.work.count("damages", 1);
         errors::take();
         let told = self
-            .look_at_damaged(&env, is_like_a_crash)
+            .look_at_damaged(&env, is_like_a_crash, is_flip)
             .map_err(|fault| format!("{what}: {fault}"))?;
         let silent = errors::take().is_empty() && !told;
         self.work.count(if silent { "damages without effect" } else { "damages reported" }, 1);
         Ok(())
     }
 
-    /// What was done, and whether it can look like the end of the journal after a loss of power.
-    fn spoil(&mut self, disk: &SimDisk) -> Option<(String, bool)> {
+    fn spoil(&mut self, disk: &SimDisk) -> Option<Spoilt> {
         let paths = files(disk, Path::new(FOLDER));
         let at = usize::try_from(self.dice(paths.len() as u64)).unwrap();
         let path = paths.get(at)?;
@@ -77,7 +87,8 @@ impl Trial {
             let last = last_of_journal(disk);
             file.set_len(left).ok()?;
             let what = format!("{} cut from {len} to {left} bytes", path.display());
-            return Some((what, last.is_some_and(|(last, _)| last == *path)));
+            let is_like_a_crash = last.is_some_and(|(last, _)| last == *path);
+            return Some(Spoilt { what, is_like_a_crash, is_flip: false });
         }
         // Most of a journal file is zeros that nobody reads.
         let position = self.dice(if self.dice(2) == 0 { len } else { len.min(300) });
@@ -86,11 +97,12 @@ impl Trial {
         disk.flip_bit(path, position, bit);
         let what =
             format!("bit {bit} of byte {position} of {}, {len} bytes, flipped", path.display());
-        Some((what, last.is_some_and(|(last, from)| last == *path && from <= position)))
+        let is_like_a_crash = last.is_some_and(|(last, from)| last == *path && from <= position);
+        Some(Spoilt { what, is_like_a_crash, is_flip: true })
     }
 
     /// Whether an error said that something is damaged.
-    fn look_at_damaged(&mut self, env: &Env, silent: bool) -> Result<bool, String> {
+    fn look_at_damaged(&mut self, env: &Env, silent: bool, is_flip: bool) -> Result<bool, String> {
         let dir = match LogDir::open_with(env, Path::new(FOLDER), 1, None, self.journal_config()) {
             Ok(dir) => dir,
             Err(error) => return names_a_file(&error.to_string()),
@@ -107,12 +119,29 @@ impl Trial {
                 dir.open_log(&part.topic, part.number, Uuid::from_u128(part.topic_id), config)
             };
             told |= match opened {
-                Ok(log) => look_at(&log, part, silent)?,
+                Ok(log) => {
+                    let told = look_at(&log, part, silent)?;
+                    if is_flip && self.mutant == crate::Mutant::None {
+                        goes_on_behind(&log, part)?;
+                    }
+                    told
+                }
                 Err(error) => names_a_file(&error.to_string())?,
             };
         }
         Ok(told)
     }
+}
+
+/// One bit is in one entry of the journal, and another says how far the partition was durable: no offset
+/// of what is lost is used again.
+fn goes_on_behind(log: &Log, part: &Part) -> Result<(), String> {
+    let (end, proven) = (log.log_end(), part.proven);
+    if end >= proven {
+        return Ok(());
+    }
+    let name = format!("{}-{}", part.topic, part.number);
+    Err(format!("{name} ends at {end}, and its offsets up to {proven} were known to be used"))
 }
 
 fn names_a_file(error: &str) -> Result<bool, String> {

@@ -31,7 +31,7 @@ mod work;
 use mutant::Mutant;
 
 /// What must have happened in an ordinary run.
-const ALL: [&str; 25] = [
+const ALL: [&str; 26] = [
     "advances",
     "appends",
     "checkpoints",
@@ -47,6 +47,7 @@ const ALL: [&str; 25] = [
     "faults",
     "full disks",
     "partitions",
+    "proofs",
     "recreations",
     "refusals",
     "relaxed openings",

@@ -92,6 +92,23 @@ impl Trial {
         Ok(end)
     }
 
+    /// Nothing is committed for two rounds; and for two more, as what waited for a commit goes with the
+    /// entry that proves, and is to be proven by another.
+    pub fn prove(&mut self, dir: &LogDir) -> Result<(), Stop> {
+        for _ in 0..4 {
+            self.ok(dir.prove())?;
+        }
+        if dir.is_proof_missing() {
+            return Err(Stop::Wrong("the last entry of the journal is not proven".to_owned()));
+        }
+        self.note(|| "the journal is proven".to_owned());
+        for part in self.parts.iter_mut().filter(|part| part.provable) {
+            part.proven = part.marked;
+        }
+        self.work.count("proofs", 1);
+        Ok(())
+    }
+
     pub fn checkpoint(&mut self, dir: &LogDir) -> Result<(), Stop> {
         self.ok(dir.checkpoint())?;
         self.all_acknowledged();
@@ -148,6 +165,7 @@ impl Trial {
         part.model.acknowledged = part.model.acknowledged.min(end);
         part.cutting = Some(end);
         part.marked = part.marked.min(end);
+        part.proven = part.proven.min(end);
         self.ok(log.truncate_to(to))?;
         let part = &mut self.parts[n];
         part.cutting = None;
@@ -165,6 +183,8 @@ impl Trial {
         part.deleting = true;
         part.log = None;
         part.marked = Offset::ZERO;
+        part.proven = Offset::ZERO;
+        part.provable = false;
         part.topic_id = self.topics;
         part.model = Model::default();
         self.ok(dir.delete_log(&log))?;

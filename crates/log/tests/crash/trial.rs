@@ -91,6 +91,10 @@ pub struct Part {
     pub cutting: Option<Offset>,
     /// Up to here a mark on the disk says that it is durable: a checkpoint, or the journal.
     pub marked: Offset,
+    /// Up to here a second one does, in another entry of the journal or in the catalogue.
+    pub proven: Offset,
+    /// This life has committed something to the journal.
+    pub provable: bool,
     /// The last append went to the journal; one before it did not and was not synced since.
     pub journaled: bool,
     pub unjournaled: bool,
@@ -110,6 +114,8 @@ impl Part {
             deleting: false,
             cutting: None,
             marked: Offset::ZERO,
+            proven: Offset::ZERO,
+            provable: false,
             journaled: false,
             unjournaled: false,
             journaled_max: 0,
@@ -291,6 +297,7 @@ impl Trial {
             let end = part.log.as_ref().map(|log| log.log_end());
             part.model.acknowledged = end.unwrap_or(part.model.acknowledged);
             part.marked = part.model.acknowledged;
+            part.proven = part.marked;
         }
     }
 
@@ -316,6 +323,9 @@ impl Trial {
                 10..=11 => {
                     let end = self.commit(n)?;
                     self.committed(n, end);
+                    if self.dice(3) == 0 {
+                        self.prove(&dir)?;
+                    }
                 }
                 12 => self.checkpoint(&dir)?,
                 13 => self.retain(n)?,
@@ -381,6 +391,7 @@ impl Trial {
         let part = &mut self.parts[n];
         if part.journaled && self.pending_bytes < 4096 {
             part.marked = end;
+            part.provable = true;
         }
         part.unjournaled = false;
         self.pending_bytes = 0;
@@ -442,6 +453,7 @@ impl Trial {
         let mut half_cut = Vec::new();
         for (n, part) in self.parts.iter_mut().enumerate() {
             part.log = None;
+            part.provable = false;
             if loss == CrashLoss::Nothing {
                 // The page cache survives the process, so every append that returned does.
                 let end = part.model.end();

@@ -3,7 +3,7 @@
 //!
 //! How the two are told apart: one append is one frame and one sync, and the next is begun after the
 //! sync. So a frame that does not check is unacknowledged only if nothing that checks follows it, in
-//! this segment or a later one.
+//! this segment or a later one, and it lies beyond what is known to be durable ([`durable_end`]).
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -12,6 +12,7 @@ use env::Disk;
 use env::disk::OpenMode;
 
 use super::FileError;
+use super::durable_end::{self, Claims, DurableEnd};
 use super::segment::{self, HEADER_LEN, Header, Origin};
 use crate::limits::{FRAME_BYTES_MAX, SEGMENT_BYTES_MAX};
 use crate::quorum::types::{Entry, LogId};
@@ -44,13 +45,19 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path) -> Result<Recovered, FileErro
         .filter_map(|entry| segment::sequence(&entry.name))
         .collect();
     sequences.sort_unstable();
+    let durable = durable_end::read(disk, dir)?;
+    if let Some(end) = durable.filter(|end| sequences.last() < Some(&end.sequence)) {
+        let path = segment::path(dir, end.sequence);
+        return Err(FileError::damaged(&path, 0, "the segment is missing"));
+    }
     let mut log = Recovered::default();
     for (place, sequence) in sequences.iter().enumerate() {
         let path = segment::path(dir, *sequence);
         if place > 0 && sequences.get(place - 1) != sequence.checked_sub(1).as_ref() {
             return Err(FileError::damaged(&path, 0, "the segment before it is missing"));
         }
-        log.read(disk, dir, *sequence, place + 1 == sequences.len())?;
+        let durable = durable.filter(|end| end.sequence == *sequence);
+        log.read(disk, dir, *sequence, place + 1 == sequences.len(), durable)?;
     }
     Ok(log)
 }
@@ -71,6 +78,11 @@ pub(crate) fn settle(disk: &dyn Disk, dir: &Path, log: &Recovered) -> Result<(),
     {
         disk.sync_dir(parent).map_err(FileError::io(parent))?;
     }
+    // Only now, as what it says must hold for the names, too.
+    if let Some(Segment { sequence, len, .. }) = log.segments.back() {
+        let end = DurableEnd { sequence: *sequence, len: *len };
+        Claims::default().put(disk, dir, end);
+    }
     Ok(())
 }
 
@@ -85,12 +97,13 @@ impl Recovered {
         dir: &Path,
         sequence: u64,
         newest: bool,
+        durable: Option<DurableEnd>,
     ) -> Result<(), FileError> {
         let path = segment::path(dir, sequence);
         let bytes_max = SEGMENT_BYTES_MAX + u64::try_from(FRAME_BYTES_MAX).unwrap_or(u64::MAX);
         let bytes = disk.read(&path, bytes_max).map_err(FileError::io(&path))?;
         let Some(header) = Header::decode(&path, &bytes)? else {
-            if newest && !segment::any_frame(&bytes) {
+            if newest && durable.is_none() && !segment::any_frame(&bytes) {
                 // It was being begun. Removing it lets its number be used again.
                 tracing::info!(file = %path.display(), "unfinished segment removed");
                 disk.remove_file(&path).map_err(FileError::io(&path))?;
@@ -107,6 +120,7 @@ impl Recovered {
         let mut last_index = None;
         while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
             let Some((body, len)) = segment::frame(rest) else {
+                check_reaches(durable, &path, position)?;
                 let behind = rest.get(1..).unwrap_or_default();
                 if !newest || segment::any_frame(behind) {
                     let reason = "a frame's checksum does not match and acknowledged ones follow";
@@ -134,6 +148,7 @@ impl Recovered {
             }
             position += len;
         }
+        check_reaches(durable, &path, position)?;
         self.segments.push_back(Segment {
             sequence,
             last_index,
@@ -172,6 +187,21 @@ impl Recovered {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses a segment of which less is left than is known to be durable.
+fn check_reaches(
+    durable: Option<DurableEnd>,
+    path: &Path,
+    position: usize,
+) -> Result<(), FileError> {
+    match durable {
+        Some(end) if u64::try_from(position).is_ok_and(|position| position < end.len) => {
+            let reason = format!("bytes up to {} were durable, as durable-end says", end.len);
+            Err(FileError::damaged(path, position, reason))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one thread that writes the log and the vote, one job after the other.
 //!
-//! Jobs answer when their bytes are durable. After a failed write or sync nothing more is written:
+//! Jobs answer when their bytes are durable, and when it is written down how far they are, which costs
+//! no sync ([`durable_end`](super::durable_end)). After a failed write or sync nothing more is written:
 //! what the disk holds then is unknown until the next start reads it (fsyncgate). Every later job
 //! fails with the first failure's words.
 
@@ -16,6 +17,7 @@ use env::disk::{Disk, File, OpenMode};
 use openraft::storage::LogFlushed;
 use tokio::sync::oneshot;
 
+use super::durable_end::{Claims, DurableEnd};
 use super::recovery::Segment;
 use super::segment::{self, Header, Origin};
 use super::vote;
@@ -78,9 +80,10 @@ pub(crate) const KEEP_ALL: u64 = u64::MAX;
 /// Starts the thread.
 pub(crate) fn start(files: Files) -> io::Result<(Writer, JoinHandle<()>)> {
     let (jobs, queue) = channel();
-    let thread = std::thread::Builder::new()
-        .name("metadata-log".to_owned())
-        .spawn(move || Work { files, open: None, failed: None }.run(&queue))?;
+    let thread = std::thread::Builder::new().name("metadata-log".to_owned()).spawn(move || {
+        let claims = Claims::default();
+        Work { files, open: None, claims, failed: None }.run(&queue);
+    })?;
     Ok((Writer { jobs }, thread))
 }
 
@@ -88,6 +91,7 @@ struct Work {
     files: Files,
     /// The newest segment, once something was written to it.
     open: Option<Arc<dyn File>>,
+    claims: Claims,
     failed: Option<String>,
 }
 
@@ -150,7 +154,16 @@ impl Work {
         file.sync_data()?;
         newest.len += added;
         newest.last_index = Some(last.index);
+        self.claim();
         Ok(())
+    }
+
+    /// Says that all there is in the segments is durable.
+    fn claim(&mut self) {
+        if let Some(Segment { sequence, len, .. }) = self.files.segments.back() {
+            let end = DurableEnd { sequence: *sequence, len: *len };
+            self.claims.put(&*self.files.disk, &self.files.dir, end);
+        }
     }
 
     fn newest(&mut self) -> io::Result<Arc<dyn File>> {
@@ -175,6 +188,7 @@ impl Work {
         self.open = Some(file);
         let len = u64::try_from(header.len()).unwrap_or(u64::MAX);
         self.files.segments.push_back(Segment { sequence, last_index: None, len });
+        self.claim();
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use openraft::testing::{StoreBuilder, Suite};
 use uuid::Uuid;
 
 use super::*;
-use crate::files::segment;
+use crate::files::{durable_end, segment};
 use crate::{
     ConfigAlteration, ConfigChange, ConfigResource, Delta, NewTopic, Placement, Refusal, TopicId,
 };
@@ -54,6 +54,21 @@ impl Folder {
 
     fn segment(&self, sequence: u64) -> Vec<u8> {
         self.env.disk.read(&segment::path(&self.dir, sequence), 1 << 30).unwrap()
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        self.env.disk.read(&self.dir.join(name), 1 << 30).unwrap()
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) {
+        self.env.disk.replace(&self.dir.join(name), bytes).unwrap();
+    }
+
+    fn copy(&self, name: &str) -> Folder {
+        let copy = Folder::new(name);
+        copy.env.disk.create_dir_all(&copy.dir).unwrap();
+        self.names().iter().for_each(|name| copy.replace(name, &self.read(name)));
+        copy
     }
 
     fn write(&self, name: &str, position: u64, bytes: &[u8]) {
@@ -308,6 +323,8 @@ async fn an_unacknowledged_end_is_cut_at_every_byte() {
     quorum.submit(register()).await.unwrap();
     let before = content(&quorum);
     let kept = folder.segment(1).len();
+    // What a loss of power leaves of this is as old as that.
+    let claimed = folder.read("durable-end");
     create_topic(&quorum, "t").await;
     let after = content(&quorum);
     quorum.shutdown().await;
@@ -315,12 +332,9 @@ async fn an_unacknowledged_end_is_cut_at_every_byte() {
 
     let steps = (kept..whole.len()).step_by(7).chain([kept, whole.len() - 1, whole.len()]);
     for cut in steps {
-        let torn = Folder::new("torn-copy");
-        torn.env.disk.create_dir_all(&torn.dir).unwrap();
-        for name in folder.names() {
-            let bytes = folder.env.disk.read(&folder.dir.join(&name), 1 << 30).unwrap();
-            torn.write(&name, 0, if name.ends_with(".log") { &bytes[..cut] } else { &bytes });
-        }
+        let torn = folder.copy("torn-copy");
+        torn.replace("durable-end", &claimed);
+        torn.replace("00000000000000000001.log", &whole[..cut]);
         let quorum = torn.start().await;
         let expected = if cut == whole.len() { &after } else { &before };
         assert_eq!(content(&quorum), *expected, "cut at {cut} of {}", whole.len());
@@ -330,6 +344,79 @@ async fn an_unacknowledged_end_is_cut_at_every_byte() {
         quorum.shutdown().await;
         let quorum = torn.start().await;
         assert_eq!(content(&quorum), later);
+        quorum.shutdown().await;
+    }
+}
+
+/// The folder is refused for the file that is damaged, which stays as it is.
+async fn check_refused(folder: &Folder, file: &str, story: &str) {
+    let before = folder.names();
+    match folder.try_start(QuorumConfig::default()).await {
+        Err(QuorumError::Open { reason }) => {
+            assert!(reason.contains("damaged at position"), "{story}: {reason}");
+            assert!(reason.contains(file), "{story}: {reason}");
+        }
+        other => panic!("{story}: {other:?}"),
+    }
+    assert_eq!(folder.names(), before, "{story}");
+}
+
+/// What was acknowledged last, and has nothing behind it, is known all the same.
+#[tokio::test]
+async fn damage_to_the_last_frame_is_refused_and_left_alone() {
+    const NAME: &str = "00000000000000000001.log";
+    let folder = Folder::new("last");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let kept = folder.segment(1).len();
+    create_topic(&quorum, "t").await;
+    let after = content(&quorum);
+    quorum.shutdown().await;
+    let whole = folder.segment(1);
+
+    for cut in [0, 1, segment::HEADER_LEN, whole.len() / 2, kept, kept + 9, whole.len() - 1] {
+        folder.replace(NAME, &whole[..cut]);
+        check_refused(&folder, NAME, &format!("cut to {cut} of {}", whole.len())).await;
+        assert_eq!(folder.segment(1), whole[..cut], "the folder was touched");
+    }
+    for place in (kept..whole.len()).step_by(11) {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x10;
+        folder.replace(NAME, &damaged);
+        check_refused(&folder, NAME, &format!("a flipped bit at {place}")).await;
+        assert_eq!(folder.segment(1), damaged, "the folder was touched");
+    }
+    folder.env.disk.remove_file(&folder.dir.join(NAME)).unwrap();
+    check_refused(&folder, NAME, "the segment is gone").await;
+
+    // Bytes behind what was acknowledged are what a crash leaves of the next frame.
+    folder.replace(NAME, &[&whole[..], &whole[kept..whole.len() - 1]].concat());
+    let quorum = folder.start().await;
+    assert_eq!(content(&quorum), after);
+    quorum.shutdown().await;
+}
+
+/// A folder of an older version has no `durable-end`, a loss of power may tear it, and it may be damaged.
+#[tokio::test]
+async fn without_a_durable_end_that_checks_nothing_is_lost() {
+    let folder = Folder::new("claim");
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    let before = content(&quorum);
+    quorum.shutdown().await;
+    let claimed = folder.read("durable-end");
+    let mut flipped = claimed.clone();
+    flipped[20] ^= 1;
+    for spoilt in [None, Some(&flipped[..]), Some(&claimed[..7]), Some(&[])] {
+        match spoilt {
+            Some(bytes) => folder.replace("durable-end", bytes),
+            None => folder.env.disk.remove_file(&folder.dir.join("durable-end")).unwrap(),
+        }
+        let quorum = folder.start().await;
+        assert_eq!(content(&quorum), before, "{spoilt:?}");
+        let found = durable_end::read(&*folder.env.disk, &folder.dir).unwrap();
+        let len = u64::try_from(folder.segment(1).len()).unwrap();
+        assert_eq!(found.map(|end| (end.sequence, end.len)), Some((1, len)), "it is there again");
         quorum.shutdown().await;
     }
 }
