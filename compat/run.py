@@ -19,6 +19,8 @@ PAGE = install.ROOT / "docs" / "compatibility.md"
 WORK = install.TOOLS / "compat"
 # What cannot be done to a broker that somebody else runs: restart it, fill it, and change its settings.
 NEEDS_RESTART = ("restart", "errors", "cuts", "crowd", "pump")
+# What starts a broker of its own, always ours, and does something to its folder.
+OWN_BROKER = ("damage", "folders")
 
 
 def say(line):
@@ -82,6 +84,8 @@ def main():
     flows = [flow for flow in table.FLOWS if not chosen.flow or flow in chosen.flow]
     if chosen.bootstrap:
         flows = [flow for flow in flows if flow not in NEEDS_RESTART]
+    if chosen.bootstrap or chosen.kafka:
+        flows = [flow for flow in flows if flow not in OWN_BROKER]
     began = time.monotonic()
     try:
         install.everything(clients, with_kafka_broker=chosen.kafka)

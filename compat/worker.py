@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from flows import (  # noqa: E402
-    admin, codecs, compaction, crowd, cuts, errors, groups, members, names, pump, restart, seek, table, text, topics,
+    admin, codecs, compaction, crowd, cuts, damage, errors, folders, groups, members, names, pump, restart, seek, table,
+    text, topics,
 )
 from flows.adapter import HURRY  # noqa: E402
 from flows.context import Context  # noqa: E402
@@ -41,6 +42,8 @@ ORDER = {
     "codecs": codecs.codecs,
     "topics": topics.topics,
     "seek": seek.seek,
+    "damage": damage.damage,
+    "folders": folders.folders,
     "text": text.text,
     "perf": text.perf,
     "errors": errors.errors,

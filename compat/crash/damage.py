@@ -2,9 +2,11 @@
 
 Two folders, one of a broker that ended in order and one of a broker that was killed, are copied again and again; in
 each copy one file loses its end or has one bit flipped. Then the broker must start and serve everything; or refuse,
-naming the file; or serve less and have said so at level ERROR; or serve a batch that its reader sees to be damaged.
-What may not be: a panic, a record nobody sent, fewer records in silence. Of a segment it must not be refused: what is
-damaged is quarantined, found by a pass over all records, and the rest is there.
+naming the file; or serve less and have said so at level ERROR; or answer with a storage error.
+What may not be: a panic, a record nobody sent, fewer records in silence, a batch whose checksum fails. Of a segment it
+must not be refused: what is damaged is quarantined, found by a pass over all records, and the rest is there.
+
+`--plant` leaves the pass out: the run succeeds only if it is seen that damage is served.
 """
 
 import argparse
@@ -128,11 +130,11 @@ def wait_for_pass(node):
         time.sleep(0.05)
 
 
-def one(work, data, told, path, content):
+def one(work, data, told, path, content, plant=False):
     """What becomes of a folder with one file that is not what was written: (outcome, faults)."""
     copy = lab.fresh(work) / "data"
     node = lab.Node(work, data=copy)
-    node.settings["log.scrub.interval.ms"] = "1"
+    node.settings["log.scrub.interval.ms"] = "-1" if plant else "1"
     shutil.copytree(data, copy)
     (copy / path).write_bytes(content)
     try:
@@ -143,7 +145,8 @@ def one(work, data, told, path, content):
             named = path.name in text
             panics = [("panic", line) for line in node.panics()]
             return ("refused", panics) if named else ("refused", panics + [("unnamed", f"it ended without naming the file: {node.tail(3)}")])
-        wait_for_pass(node)
+        if not plant:
+            wait_for_pass(node)
         faults = list(told.faults(connection))
         corrupt = [words for what, words in faults if what == "refused" and words.endswith("error 2")]
         beside = []
@@ -158,10 +161,10 @@ def one(work, data, told, path, content):
         for what, words in faults:
             if what == "refused" and words.endswith("error 2") and said:
                 outcome = "quarantined"
-            elif what == "damaged" or (what == "refused" and words.endswith("error 56")):
-                # KAFKA_STORAGE_ERROR, or a checksum that a client looks at.
+            elif what == "refused" and words.endswith("error 56"):
+                # KAFKA_STORAGE_ERROR.
                 outcome = "seen by the reader"
-            elif said and what != "foreign":
+            elif said and what not in ("foreign", "damaged"):
                 outcome = "reported"
             else:
                 bad.append((what, words))
@@ -176,14 +179,30 @@ def main():
     """All files, several at a time."""
     parser = argparse.ArgumentParser(prog="cargo xtask crash damage", description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="only files whose path holds this")
+    parser.add_argument("--plant", action="store_true", help="check nothing: succeeds only if damage is seen to be served")
     chosen = parser.parse_args()
     began = time.monotonic()
     with install.alone("damage"):
         return run(chosen, lab.fresh(install.TOOLS / "damage"), began)
 
 
+def planted(base):
+    """Damages one segment, and no pass over all records is made."""
+    data, told = prepare(base / "stopped", True)
+    path = min(data.glob("a-0/*.log"))
+    served = []
+    for words, content in damages(path):
+        bad = one(base / "plant", data, told, path.relative_to(data), content, plant=True)[1]
+        served += [f"{words}: {text}" for fault, text in bad if fault == "damaged"]
+    lab.report("damage-plant", noticed=bool(served))
+    print(f"damage that no pass looks for: {'seen' if served else '✗ not seen'}: {served[:1]}", flush=True)
+    return 0 if served else 1
+
+
 def run(chosen, base, began):
     """Two folders, and all damages to copies of them."""
+    if chosen.plant:
+        return planted(base)
     plan = []
     for state in ("stopped", "killed"):
         data, told = prepare(base / state, state == "stopped")

@@ -1,8 +1,8 @@
 /* Makes the n-th call of the operating system on a file below FAULT_PATH fail; loaded with LD_PRELOAD.
  *
  * FAULT_NTH: which call, from 1 on (0: none, only count). FAULT_ERRNO: with what. FAULT_AFTER=1: all later
- * calls fail too, as on a full disk, but for those that give room back. FAULT_REPORT: a file that gets one line
- * for each call that failed, and at the end of the process the number of calls.
+ * calls fail too, as on a full disk, but for those that give room back; 2: those as well, as on a disk that died.
+ * FAULT_REPORT: a file that gets one line for each call that failed, and at the end of the process the number of calls.
  *
  * FAULT_LIE: syncs of files whose names end so (an empty text: of all, folders too) are answered and not done.
  *
@@ -54,7 +54,7 @@ static int is_below(const char *path) {
 static int due_at(const char *doing, const char *path, int gives_room) {
     if (!is_below(path)) return 0;
     long number = atomic_fetch_add(&calls, 1) + 1;
-    int due = nth > 0 && (number == nth || (after && number > nth && !gives_room));
+    int due = nth > 0 && (number == nth || (after && number > nth && (after > 1 || !gives_room)));
     if (!due) return 0;
     char what[64];
     snprintf(what, sizeof what, "%s fails", doing);

@@ -101,6 +101,11 @@ def _string(text):
     return struct.pack(">h", len(raw)) + raw
 
 
+def _read_string(data, at):
+    (size,) = struct.unpack_from(">h", data, at)
+    return data[at + 2:at + 2 + size].decode(), at + 2 + size
+
+
 class Refused(Exception):
     """The broker answered with an error code."""
 
@@ -196,6 +201,26 @@ class Connection:
             self._check("list offsets", code)
             found.append(offset)
         return tuple(found)
+
+    def log_dirs(self):
+        """All log directories: path -> (error code, places of the partitions in it)."""
+        reply = self.ask(35, 1, struct.pack(">i", -1))
+        found = {}
+        (count,), at = struct.unpack_from(">i", reply, 4), 8
+        for _ in range(count):
+            (code,) = struct.unpack_from(">h", reply, at)
+            path, at = _read_string(reply, at + 2)
+            places = set()
+            (topics,), at = struct.unpack_from(">i", reply, at), at + 4
+            for _ in range(topics):
+                name, at = _read_string(reply, at)
+                (partitions,), at = struct.unpack_from(">i", reply, at), at + 4
+                for _ in range(partitions):
+                    places.add((name, struct.unpack_from(">i", reply, at)[0]))
+                    # Its size, its lag, and whether it is being moved.
+                    at += 4 + 8 + 8 + 1
+            found[path] = code, places
+        return found
 
     def everything(self, topic, partition):
         """All records, from the log start to the high watermark; a damaged batch ends it."""

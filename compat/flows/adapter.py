@@ -240,6 +240,8 @@ class Adapter:
     eager = None
     cooperative = None
     fenced_code = "FENCED_INSTANCE_ID"
+    # What its error says where it reads damaged records: of {topic}, from {offset} on.
+    damaged_says = "CORRUPT_MESSAGE"
     # How this run's topics of this client begin; set by the worker.
     own = ""
 

@@ -6,6 +6,7 @@ check names a row of the flow that this client has; anything else is a fault of 
 
 from flows import records, table
 from flows.known import Known
+from harness import brokers
 
 
 class Context:
@@ -42,6 +43,12 @@ class Context:
         adapter = self._open(bootstrap)
         adapter.own = own
         return adapter
+
+    def own_broker(self, name):
+        """A broker for one flow of this client, not started yet; the flow kills it, or else it goes with the worker."""
+        broker = brokers.Broker(self.work / name)
+        broker.is_apart = False
+        return broker
 
     def has(self, row):
         """Whether this client has the row at all."""

@@ -11,7 +11,8 @@ from flows.adapter import CALL_SECONDS_MAX, ClientError, TooSlow
 from flows.records import Got
 
 # What a broker answers that has just started.
-PASSING = ("FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE")
+PASSING = ("FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE",
+           "COORDINATOR_LOAD_IN_PROGRESS")
 RETRIES = 20
 
 
@@ -77,8 +78,17 @@ class Known:
 
     def commit(self, group, topic, offset):
         """Sets the committed offset of partition 0 for an empty or a new group."""
-        places = self._kafka.ConsumerGroupTopicPartitions(group, [self._kafka.TopicPartition(topic, 0, offset)])
-        self._done(self._admin.alter_consumer_group_offsets([places]))
+        wanted = self._kafka.ConsumerGroupTopicPartitions(group, [self._kafka.TopicPartition(topic, 0, offset)])
+        for _ in range(RETRIES):
+            done = self._done(self._admin.alter_consumer_group_offsets([wanted]))
+            # A refusal is beside the partition, and the call succeeds all the same.
+            refused = [place.error for answer in done.values() for place in answer.topic_partitions if place.error]
+            if not refused:
+                return
+            if refused[0].name() not in PASSING:
+                break
+            time.sleep(0.5)
+        raise ClientError(refused[0].name(), f"committing {offset} for {group}")
 
     def group(self, group):
         """(state, members sorted by id)."""

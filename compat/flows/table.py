@@ -121,6 +121,13 @@ FLOWS = {
         "delete-records": "Delete records up to an offset",
         "log-dirs": "Sizes by log directory",
     },
+    "folders": {
+        "two-log-dirs": "Two log directories, one of which is missing later",
+    },
+    "damage": {
+        "damaged": "Error: damaged records",
+        "damaged-seek": "Seek past damaged records",
+    },
     "errors": {
         "unknown-topic": "Error: unknown topic",
         "too-large": "Error: record too large",
@@ -158,7 +165,7 @@ TOOL_ROWS = {
     "kafka-consumer-groups": ("group-admin", "delete-group", "seek-time"),
     "kafka-get-offsets": ("list-offsets",),
     "kafka-delete-records": ("delete-records",),
-    "kafka-log-dirs": ("log-dirs",),
+    "kafka-log-dirs": ("log-dirs", "two-log-dirs"),
     "kafka-producer-perf-test": ("perf",),
 }
 
@@ -176,6 +183,7 @@ _JAVA_INSTANCE = "the Java client takes an instance id of ASCII letters, digits,
 _PLATFORMATIC_ZSTD = "@platformatic/kafka takes zstd from Node, which has it from version 22 on; this runs Node 20"
 _PLATFORMATIC_RANGE = ("@platformatic/kafka ends its stream with an error where an offset is out of range; "
                        "it resets only where nothing is committed")
+_ASKS_ON = "asks again without end where it is answered CORRUPT_MESSAGE, and its user hears nothing"
 _NO_GROUPS = "rskafka has no consumer groups"
 _NO_IDEMPOTENCE = "rskafka has no idempotent producer"
 
@@ -213,6 +221,7 @@ LACKS = {
         "log-dirs": "kafka-python 2.0.2 has no DescribeLogDirs",
     },
     "aiokafka": {
+        "damaged": f"aiokafka {_ASKS_ON} but a warning in the log that names no place",
         "group-cooperative": "aiokafka has no cooperative assignor",
         "delete-group": "aiokafka has no DeleteGroups",
         "log-dirs": "aiokafka has no DescribeLogDirs",
@@ -253,6 +262,7 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "kafkajs": {
+        "damaged": f"kafkajs {_ASKS_ON} but errors in the log; it joins its group anew each few seconds",
         "assign": "kafkajs has no assignment by hand; it reads in a group of one instead",
         "null-header": "kafkajs cannot write a header without a value; it reads them, which the interop row checks",
         "group-cooperative": "kafkajs has no cooperative assignor",
@@ -262,6 +272,7 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "franz-go": {
+        "damaged": f"franz-go {_ASKS_ON}",
         "perf": _OTHER_PERF,
     },
     "sarama": {
@@ -294,6 +305,7 @@ LACKS = {
         "perf": _OTHER_PERF,
     },
     "kafka-tools": {
+        "damaged": "the console consumer logs the Java client's error, which names the place, and ends with code 0",
         "timestamps": "the console producer cannot set a record's timestamp; "
                       "the console consumer prints those it reads, which the interop row checks",
         "binary": "the console producer takes lines of UTF-8 text; "
@@ -324,6 +336,7 @@ LEFT_OUT = {
 # Rows about one client alone: row -> its adapter, and why no other has it.
 _JAVA = ("kafka_clients", "checks the Java client's own interfaces, call by call")
 ONLY = {row: _JAVA for row in FLOWS["admin"]}
+ONLY["two-log-dirs"] = ("kafka_tools", "checks what kafka-log-dirs.sh shows of each directory")
 
 
 def lacks(client, row):

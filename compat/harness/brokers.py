@@ -62,10 +62,14 @@ class Broker:
     restarts = True
     ready_seconds_max = 30
     stop_seconds_max = 30
+    # Whether it lives on when the process that started it is killed with its group.
+    is_apart = True
 
     def __init__(self, work, settings=None):
         self.work = work
         self.data = work / "data"
+        # Log directories besides the first one.
+        self.more_data = []
         self.log = work / "broker.log"
         self.port = free_port()
         self.settings = dict(SETTINGS if settings is None else settings)
@@ -82,7 +86,8 @@ class Broker:
         """What starts it."""
         binary = install.ROOT / "target" / "release" / "walser"
         settings = {"listeners": f"PLAINTEXT://127.0.0.1:{self.port}", **self.settings}
-        arguments = [str(binary), "start", "--data-dir", str(self.data)]
+        folders = ",".join(str(folder) for folder in (self.data, *self.more_data))
+        arguments = [str(binary), "start", "--data-dir", folders]
         for key, value in settings.items():
             arguments += ["--set", f"{key}={value}"]
         return arguments
@@ -95,7 +100,7 @@ class Broker:
         self.prepare()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=self.is_apart,
             )
 
     def start(self):

@@ -1,4 +1,4 @@
-//! `cargo xtask crash`: what a broker may lose to crashes and faults of its disk, checked in five ways.
+//! `cargo xtask crash`: what a broker may lose to crashes and faults of its disk, checked in six ways.
 //!
 //! Owns the list of ways and starts them; the simulated trials are tests of `crates/log` and
 //! `crates/metadata`, the others programs under `compat/crash` that drive the release binary. Each leaves
@@ -18,6 +18,7 @@ const HELP: &str = "cargo xtask crash [WAY] [ARGUMENTS]; WAY --help tells more
   kills    kill -9 of the release binary under load (the default)
   trials   the log, compaction and the metadata log on a simulated disk, by seeds; planted bugs
   calls    EIO and ENOSPC at every call of the operating system in a short life
+  folders  EIO at every call on one of two log directories: the other must not notice
   damage   truncation and flipped bits in every kind of file
   power    power cut: the disk under the data folder is cloned while the broker writes (root, Linux)
 ";
@@ -39,6 +40,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         "calls" => {
             interposed()?;
             python::build_and_run("compat/crash/calls.py", rest, &[])
+        }
+        "folders" => {
+            interposed()?;
+            python::build_and_run("compat/crash/folders.py", rest, &[])
         }
         "damage" => python::build_and_run("compat/crash/damage.py", rest, &[]),
         "power" => python::build_and_run("compat/crash/power.py", rest, &[]),

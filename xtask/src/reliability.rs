@@ -23,33 +23,40 @@ Runs the crash tests in their full size and writes docs/reliability.md and docs/
 ";
 
 /// What is run, as a person would: the ways of `cargo xtask crash` with their arguments.
-const RUNS: [&[&str]; 9] = [
+const RUNS: [&[&str]; 12] = [
     &["trials", "--trials", "200000"],
     &["kills", "--cycles", "300"],
     &["kills", "--cycles", "5", "--plant"],
     &["calls"],
     &["calls", "--plant"],
+    &["folders"],
+    &["folders", "--plant"],
     &["damage"],
+    &["damage", "--plant"],
     &["power", "--cycles", "100"],
     &["power", "--cycles", "30", "--plant", "no-syncs"],
     &["power", "--cycles", "30", "--plant", "no-journal-syncs"],
 ];
 
 /// What CI runs in the place of some of them.
-const SHORTER: [(&[&str], &[&str]); 3] = [
+const SHORTER: [(&[&str], &[&str]); 4] = [
     (&["kills", "--cycles", "300"], &["kills", "--cycles", "100"]),
     (&["calls"], &["calls", "--step", "3"]),
+    (&["folders"], &["folders", "--step", "3"]),
     (&["power", "--cycles", "100"], &["power", "--cycles", "40"]),
 ];
 
 /// Reports that the runs leave.
-const REPORTS: [&str; 9] = [
+const REPORTS: [&str; 12] = [
     "trials",
     "kills",
     "kills-plant",
     "calls",
     "calls-plant",
+    "folders",
+    "folders-plant",
     "damage",
+    "damage-plant",
     "power",
     "power-no-syncs",
     "power-no-journal-syncs",

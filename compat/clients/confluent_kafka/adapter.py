@@ -20,6 +20,7 @@ NAMES = {
     "UNKNOWN_TOPIC_OR_PART": "UNKNOWN_TOPIC_OR_PARTITION",
     "MSG_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE",
     "TOPIC_EXCEPTION": "INVALID_TOPIC_EXCEPTION",
+    "INVALID_MSG": "CORRUPT_MESSAGE",
 }
 LINES_CODEC = "zstd"
 
@@ -161,6 +162,7 @@ class ConfluentAdapter(Adapter):
     name = "confluent-kafka"
     eager = "range"
     cooperative = "cooperative-sticky"
+    damaged_says = "CORRUPT_MESSAGE {topic}-0 at {offset}"
 
     def __init__(self, bootstrap, work):
         super().__init__(bootstrap, work)
@@ -248,7 +250,8 @@ class ConfluentAdapter(Adapter):
             if message.error():
                 if message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
                     break
-                raise ClientError(name_of(message.error()))
+                place = f"{message.topic()}-{message.partition()} at {message.offset()}"
+                raise ClientError(name_of(message.error()), place)
             records.append(got(message))
         consumer.unassign()
         return records

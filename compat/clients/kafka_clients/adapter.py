@@ -11,6 +11,7 @@ class KafkaClientsAdapter(BridgeAdapter):
     """One version; the worker names it."""
 
     parallel = 3
+    damaged_says = "corrupt message when fetching offset {offset} for topic-partition {topic}-0"
 
     def __init__(self, bootstrap, work, version):
         self.name = f"kafka-clients {version}"

@@ -288,12 +288,19 @@ class KafkaToolsAdapter(Adapter):
         plan.write_text(json.dumps({"partitions": [{"topic": topic, "partition": 0, "offset": offset}], "version": 1}))
         self.run("kafka-delete-records", "--offset-json-file", str(plan))
 
+    def log_dirs(self, *topics):
+        """path -> (error or None, partition -> bytes) of each log directory, with these topics or all."""
+        some = ["--topic-list", ",".join(topics)] if topics else []
+        said = self.run("kafka-log-dirs", "--describe", *some).out.decode()
+        answer = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+        return {
+            log_dir["logDir"]: (log_dir["error"], {one["partition"]: one["size"] for one in log_dir["partitions"]})
+            for broker in answer["brokers"] for log_dir in broker["logDirs"]
+        }
+
     def log_size(self, topic):
         """Bytes on disk of partition 0."""
-        said = self.run("kafka-log-dirs", "--describe", "--topic-list", topic).out.decode()
-        answer = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
-        return sum(partition["size"] for broker in answer["brokers"] for log_dir in broker["logDirs"]
-                   for partition in log_dir["partitions"])
+        return sum(size for _, sizes in self.log_dirs(topic).values() for size in sizes.values())
 
     # Groups.
     def partitions(self, topic, count):

@@ -28,6 +28,7 @@ SAYINGS = {
     "Message size too large": "MESSAGE_TOO_LARGE",
     "Static consumer fenced": "FENCED_INSTANCE_ID",
     "Broker: Invalid topic": "INVALID_TOPIC_EXCEPTION",
+    "Broker: Invalid message": "CORRUPT_MESSAGE",
 }
 
 
@@ -114,6 +115,7 @@ class KcatAdapter(Adapter):
     """Short-lived kcat processes."""
 
     name = "kcat"
+    damaged_says = "Topic {topic} [0] error: Fetch from broker 1 failed: Broker: Invalid message"
     parallel = 2
     creates_topics = False
     eager = "roundrobin"

@@ -177,6 +177,28 @@ async fn a_folder_that_fails_does_not_take_the_others() {
     broker.stop().await;
 }
 
+/// Nobody asked for it before its directory failed, so its log was at rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_rested_is_read_after_its_folder_failed() {
+    let sim = Sim::new(57);
+    let broker = start(&sim, &[A, B]).await;
+    create(&broker, "t", 4).await;
+    for index in 0..4 {
+        write(&broker, "t", index, "durable").await.expect("taken");
+    }
+    broker.stop().await;
+    let broker = start(&sim, &[A, B]).await;
+    let in_b = (0..4).filter(|at| folder(&broker, "t", *at).as_deref() == Some(B));
+    let [used, rested] = in_b.collect::<Vec<_>>()[..] else { panic!("not two in B") };
+    sim.disk.break_under(Path::new(B));
+    assert!(write(&broker, "t", used, "lost").await.is_err(), "acknowledged on a broken disk");
+    assert_eq!(health(&broker, "t", rested), ReplicaHealth::Fenced);
+    assert_eq!(count(&broker, "t", rested), 1, "what is durable is read");
+    let refused = write(&broker, "t", rested, "lost").await.expect_err("fenced");
+    assert!(refused.expect("refused").to_string().contains("fenced"));
+    broker.stop().await;
+}
+
 /// What a partition had is never replaced by an empty one, whether it was written to or not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_folder_is_offline_until_it_is_back() {

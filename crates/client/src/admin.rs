@@ -71,6 +71,15 @@ impl Admin {
         offsets::list_offsets(&self.cluster, isolation, wanted).await
     }
 
+    /// The same without waiting for a leader or a disk: what gives no offset now has its error.
+    pub async fn list_offsets_now(
+        &self,
+        isolation: Isolation,
+        wanted: &[(TopicPartition, OffsetSpec)],
+    ) -> Vec<Result<ListedOffset, ClientError>> {
+        offsets::list_offsets_now(&self.cluster, isolation, wanted).await
+    }
+
     async fn connection(&self, to: Answerer<'_>) -> Result<Connection, ClientError> {
         match to {
             Answerer::Controller => self.cluster.controller().await,

@@ -73,77 +73,114 @@ impl OffsetSpec {
     }
 }
 
+/// What came of each question; none where it was not asked yet.
+type Slots = [Option<Result<ListedOffset, ClientError>>];
+
 /// Finds offsets; what was found is in the order of what was asked.
 pub(crate) async fn list_offsets(
     cluster: &Cluster,
     isolation: Isolation,
     wanted: &[(TopicPartition, OffsetSpec)],
 ) -> Result<Vec<ListedOffset>, ClientError> {
-    let mut found: Vec<Option<ListedOffset>> = vec![None; wanted.len()];
-    for (slot, (place, spec)) in found.iter_mut().zip(wanted) {
-        if let OffsetSpec::Exact(offset) = *spec {
-            let place = place.clone();
-            let offset = Some(offset);
-            *slot = Some(ListedOffset { place, offset, timestamp: None, leader_epoch: None });
-        }
-    }
+    let mut slots = slots(wanted);
     let mut backoff = cluster.backoff();
     loop {
-        let result = ask_once(cluster, isolation, wanted, &mut found).await;
-        if found.iter().all(Option::is_some) {
-            return Ok(found.into_iter().flatten().collect());
+        ask_once(cluster, isolation, wanted, &mut slots).await;
+        let mut passing = None;
+        for slot in &mut slots {
+            match slot {
+                Some(Err(error)) if !error.is_retriable() => return Err(error.clone()),
+                Some(Err(_)) => passing = slot.take().and_then(Result::err),
+                Some(Ok(_)) | None => {}
+            }
         }
-        match result {
-            Err(error) if !error.is_retriable() || !backoff.wait().await => return Err(error),
-            Err(_) | Ok(()) => {}
+        if let Some(error) = passing {
+            if !backoff.wait().await {
+                return Err(error);
+            }
+        } else if slots.iter().all(Option::is_some) {
+            return slots.into_iter().flatten().collect();
         }
     }
 }
 
-/// Asks for what is not found yet. An error is that of the last node that failed.
+/// The same without waiting for anything: what gives no offset now has its error.
+pub(crate) async fn list_offsets_now(
+    cluster: &Cluster,
+    isolation: Isolation,
+    wanted: &[(TopicPartition, OffsetSpec)],
+) -> Vec<Result<ListedOffset, ClientError>> {
+    let mut slots = slots(wanted);
+    // Each round fills one slot of a place at least.
+    while slots.iter().any(Option::is_none) {
+        ask_once(cluster, isolation, wanted, &mut slots).await;
+    }
+    slots.into_iter().flatten().collect()
+}
+
+/// What is known without asking.
+fn slots(
+    wanted: &[(TopicPartition, OffsetSpec)],
+) -> Vec<Option<Result<ListedOffset, ClientError>>> {
+    let slot = |(place, spec): &(TopicPartition, OffsetSpec)| match *spec {
+        OffsetSpec::Exact(offset) => Some(Ok(ListedOffset {
+            place: place.clone(),
+            offset: Some(offset),
+            timestamp: None,
+            leader_epoch: None,
+        })),
+        _ => None,
+    };
+    wanted.iter().map(slot).collect()
+}
+
+/// Asks for what has no answer yet; what is asked for twice at one place gets its second in another round.
 async fn ask_once(
     cluster: &Cluster,
     isolation: Isolation,
     wanted: &[(TopicPartition, OffsetSpec)],
-    found: &mut [Option<ListedOffset>],
-) -> Result<(), ClientError> {
+    slots: &mut Slots,
+) {
     let mut by_node: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
-    for (index, ((place, _), slot)) in wanted.iter().zip(found.iter()).enumerate() {
+    for (index, ((place, _), slot)) in wanted.iter().zip(slots.iter_mut()).enumerate() {
         if slot.is_none() {
-            let leader = cluster.leader(&place.topic, place.partition).await?;
-            by_node.entry(leader.node).or_default().push(index);
+            match cluster.leader(&place.topic, place.partition).await {
+                Ok(leader) => by_node.entry(leader.node).or_default().push(index),
+                Err(error) => *slot = Some(Err(error)),
+            }
         }
     }
-    let mut result = Ok(());
     for (node, indexes) in by_node {
-        // A broker refuses a partition that is asked about twice in one request; what is left out
-        // here is asked for in the next round.
+        // A broker refuses a partition that is asked about twice in one request.
         let mut asked: Vec<(usize, &(TopicPartition, OffsetSpec))> = Vec::new();
         for (index, question) in indexes.iter().filter_map(|&i| Some((i, wanted.get(i)?))) {
             if asked.iter().all(|(_, (place, _))| *place != question.0) {
                 asked.push((index, question));
             }
         }
-        if let Err(error) = ask_node(cluster, isolation, node, &asked, found).await {
-            for (_, (place, _)) in &asked {
-                cluster.forget_topic(&place.topic);
+        let answers = ask_node(cluster, isolation, node, &asked).await;
+        for (place, (index, (TopicPartition { topic, .. }, _))) in asked.iter().enumerate() {
+            let answer = match &answers {
+                Ok(answers) => answers.get(place).cloned(),
+                Err(error) => Some(Err(error.clone())),
+            };
+            if !matches!(answer, Some(Ok(_))) {
+                cluster.forget_topic(topic);
             }
-            if !error.is_retriable() {
-                return Err(error);
+            if let Some(slot) = slots.get_mut(*index) {
+                *slot = answer;
             }
-            result = Err(error);
         }
     }
-    result
 }
 
+/// One answer for each question, in their order.
 async fn ask_node(
     cluster: &Cluster,
     isolation: Isolation,
     node: i32,
     asked: &[(usize, &(TopicPartition, OffsetSpec))],
-    found: &mut [Option<ListedOffset>],
-) -> Result<(), ClientError> {
+) -> Result<Vec<Result<ListedOffset, ClientError>>, ClientError> {
     let mut topics: Vec<ListOffsetsTopic> = Vec::new();
     for (_, (place, spec)) in asked {
         let partition = ListOffsetsPartition {
@@ -166,33 +203,22 @@ async fn ask_node(
         ..ListOffsetsRequest::default()
     };
     let response = cluster.node(node).await?.send(&request).await?;
-    let mut result = Ok(());
-    for (index, (place, _)) in asked {
-        let answer = response
+    let answer = |(_, (place, _)): &(usize, &(TopicPartition, OffsetSpec))| {
+        let found = response
             .topics
             .iter()
             .filter(|topic| *topic.name == *place.topic)
             .flat_map(|topic| &topic.partitions)
             .find(|partition| partition.partition_index == place.partition);
-        match answer.map(|answer| listed(answer, place)) {
-            Some(Ok(listed)) => {
-                if let Some(slot) = found.get_mut(*index) {
-                    *slot = Some(listed);
-                }
-            }
-            Some(Err(error)) => {
-                if !error.is_retriable() {
-                    return Err(error);
-                }
-                result = Err(error);
-            }
+        match found {
+            Some(answer) => listed(answer, place),
             None => {
                 let api = ListOffsetsRequest::KEY.name();
-                return Err(ClientError::Missing { api, subject: place.to_string() });
+                Err(ClientError::Missing { api, subject: place.to_string() })
             }
         }
-    }
-    result
+    };
+    Ok(asked.iter().map(answer).collect())
 }
 
 fn listed(

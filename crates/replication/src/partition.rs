@@ -245,8 +245,11 @@ impl Partition {
         let PartitionId { topic_id, topic, index } = &self.id;
         let config = self.config.load_full();
         let log = self.storage.dir.open_log(topic, *index, topic_id.0, config)?;
-        log.begin_epoch(self.leader_epoch())?;
-        let end = if log.durable_end() < log.log_end() { log.sync()? } else { log.durable_end() };
+        let end = match self.take_over(&log) {
+            // The folder has failed and takes no records; what is durable in it is read.
+            Err(LogError::Fenced { .. }) => log.durable_end(),
+            led => led?,
+        };
         let listener: Weak<dyn DurableListener> = Arc::downgrade(self) as Weak<_>;
         log.set_listener(listener);
         // Before anybody finds the log: with one goes what of it is acknowledged.
@@ -256,6 +259,13 @@ impl Partition {
         log.set_config(self.config.load_full());
         self.known.store(true, Ordering::Release);
         Ok(log)
+    }
+
+    /// Begins the epoch of this leader in a log that was just opened, and makes durable what recovery left
+    /// in it; says up to where it is.
+    fn take_over(&self, log: &Log) -> Result<Offset, LogError> {
+        log.begin_epoch(self.leader_epoch())?;
+        if log.durable_end() < log.log_end() { log.sync() } else { Ok(log.durable_end()) }
     }
 
     /// The log, if it is open; this does not keep it from coming to rest.

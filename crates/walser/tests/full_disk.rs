@@ -15,6 +15,7 @@ use support::{Broker, Sandbox, walser};
 use wire::ErrorCode;
 
 const DISK_BYTES: usize = 48 << 20;
+const VALUE_BYTES: usize = 500_000;
 
 struct Mounted(PathBuf);
 
@@ -45,14 +46,14 @@ impl Drop for Mounted {
     }
 }
 
-fn start(path: &std::path::Path) -> Broker {
+fn start(disks: &[&Mounted]) -> Broker {
+    let folders: Vec<String> =
+        disks.iter().map(|disk| disk.0.join("data").display().to_string()).collect();
     let mut command = walser();
     command.args(["start", "--set", "listeners=PLAINTEXT://127.0.0.1:0"]);
     command.args(["--set", "group.initial.rebalance.delay.ms=0"]);
-    Broker::spawn({
-        command.arg("--data-dir").arg(path.join("data"));
-        command
-    })
+    command.args(["--data-dir", &folders.join(",")]);
+    Broker::spawn(command)
 }
 
 fn count(broker: &Broker, topic: &str) -> usize {
@@ -83,21 +84,40 @@ fn refused(done: Result<(), ClientError>) -> bool {
     }
 }
 
+/// Writes until it is refused; how many records were taken.
+fn fill(broker: &Broker, topic: &str) -> usize {
+    let value = "x".repeat(VALUE_BYTES);
+    let mut acknowledged = 0;
+    while !refused(produce(broker, topic, &value)) {
+        acknowledged += 1;
+        assert!(acknowledged < 200, "never refused");
+    }
+    acknowledged
+}
+
+/// Writes until it is taken.
+fn wait_until_taken(broker: &Broker, topic: &str, value: &str) {
+    let clock = Env::system().clock;
+    let begun = clock.monotonic();
+    while refused(produce(broker, topic, value)) {
+        assert!(
+            clock.monotonic() < begun + Duration::from_secs(60),
+            "refused though there is room"
+        );
+    }
+}
+
 #[test]
 fn a_full_disk_loses_nothing_and_ends_by_itself() {
     let sandbox = Sandbox::new("full-disk");
     let mounted = Mounted::tmpfs(sandbox.path("mount"));
-    let broker = start(&mounted.0);
+    let broker = start(&[&mounted]);
     broker.out(&["topic", "create", "big"]);
     broker.out(&["topic", "create", "kept"]);
     produce(&broker, "kept", "one").unwrap();
 
-    let value = "x".repeat(500_000);
-    let mut acknowledged = 0;
-    while !refused(produce(&broker, "big", &value)) {
-        acknowledged += 1;
-        assert!(acknowledged < 200, "never refused");
-    }
+    let value = "x".repeat(VALUE_BYTES);
+    let acknowledged = fill(&broker, "big");
     assert!(acknowledged >= 20, "refused after {acknowledged} records of 500 KB");
 
     // Reads, commits, deletes and the metadata go on.
@@ -109,21 +129,66 @@ fn a_full_disk_loses_nothing_and_ends_by_itself() {
 
     // Killed and started again it is as it was.
     broker.kill();
-    let broker = start(&mounted.0);
+    let broker = start(&[&mounted]);
     assert_eq!(count(&broker, "big"), acknowledged);
     let group = broker.out(&["group", "describe", "g"]);
     assert!(group.contains("kept"), "{group}");
     assert!(refused(produce(&broker, "later", &value)));
 
     broker.out(&["topic", "delete", "big"]);
-    let clock = Env::system().clock;
-    let begun = clock.monotonic();
-    while refused(produce(&broker, "kept", &value)) {
-        assert!(
-            clock.monotonic() < begun + Duration::from_secs(60),
-            "refused though there is room"
-        );
-    }
+    wait_until_taken(&broker, "kept", &value);
     assert_eq!(count(&broker, "kept"), 2);
+    assert_eq!(broker.stop(), Some(0));
+}
+
+#[test]
+fn one_of_two_disks_that_is_full_does_not_stop_the_other() {
+    let sandbox = Sandbox::new("full-of-two");
+    let disks = ["one", "two"].map(|name| Mounted::tmpfs(sandbox.path(name)));
+    let all: Vec<&Mounted> = disks.iter().collect();
+    let [_, second] = &disks;
+    let broker = start(&all);
+    let topics = ["a", "b"];
+    for topic in topics {
+        broker.out(&["topic", "create", topic]);
+        produce(&broker, topic, "one").unwrap();
+    }
+    let is_in_second =
+        |topic: &str| support::disk().exists(&second.0.join(format!("data/{topic}-0")));
+    let (full, roomy): (Vec<&str>, Vec<&str>) =
+        topics.iter().partition(|topic| is_in_second(topic));
+    assert_eq!((full.len(), roomy.len()), (1, 1), "{full:?} {roomy:?}");
+    let (full, roomy) = (full[0], roomy[0]);
+    // Something else has a part of the disk.
+    let filler = second.0.join("filler");
+    support::disk().replace(&filler, &vec![1; 16 << 20]).unwrap();
+
+    let value = "x".repeat(VALUE_BYTES);
+    let acknowledged = 1 + fill(&broker, full);
+    let others = 10;
+    for _ in 0..others {
+        produce(&broker, roomy, &value).unwrap();
+    }
+    // What is new goes where there is room.
+    broker.out(&["topic", "create", "later", "--partitions", "3"]);
+    for _ in 0..6 {
+        produce(&broker, "later", "one").unwrap();
+    }
+    let full_ones = (0..3)
+        .filter(|index| support::disk().exists(&second.0.join(format!("data/later-{index}"))));
+    assert_eq!(full_ones.count(), 0);
+    assert!(refused(produce(&broker, full, &value)));
+    assert_eq!((count(&broker, full), count(&broker, roomy)), (acknowledged, 1 + others));
+
+    broker.kill();
+    let broker = start(&all);
+    assert_eq!((count(&broker, full), count(&broker, roomy)), (acknowledged, 1 + others));
+    assert!(refused(produce(&broker, full, &value)));
+    produce(&broker, roomy, &value).unwrap();
+
+    // It needs no restart.
+    support::disk().remove_file(&filler).unwrap();
+    wait_until_taken(&broker, full, &value);
+    assert_eq!((count(&broker, full), count(&broker, roomy)), (acknowledged + 1, 2 + others));
     assert_eq!(broker.stop(), Some(0));
 }

@@ -55,6 +55,18 @@ fn a_folder_that_is_unusable_is_offline_and_comes_back_whole() {
         assert_eq!(count(&broker, topic), 2);
         broker.out_with(&["topic", "produce", topic], "three\n");
     }
+    // What is offline is said to be so, and where to look.
+    let described = &broker.json(&["topic", "describe", in_second[0]])[0];
+    assert_eq!(described["partitions"][0]["state"], "offline", "{described}");
+    assert!(described["partitions"][0]["leader"].is_null(), "{described}");
+    let reason = described["problems"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains(&second.display().to_string()), "{reason}");
+    let described = broker.out(&["topic", "describe", in_second[0], in_first[0]]);
+    assert!(described.contains("offline") && described.contains("online"), "{described}");
+    assert!(described.contains(reason), "{described}");
+    let described = &broker.json(&["topic", "describe", in_first[0]])[0];
+    assert_eq!(described["partitions"][0]["state"], "online", "{described}");
+    assert_eq!(described["problems"], serde_json::json!([]));
     broker.out(&["topic", "create", "later", "--partitions", "2"]);
     broker.out_with(&["topic", "produce", "later"], "one\n");
     assert_eq!(broker.stop(), Some(0));

@@ -55,6 +55,8 @@ pub(super) fn render(figures: &Value) -> Result<String> {
     for (name, place) in [
         ("the end of a log and the journal are gone after kill -9", "/kills-plant/noticed"),
         ("logs and journal are emptied after a life with failing calls", "/calls-plant/noticed"),
+        ("both of two log directories fail, not one", "/folders-plant/noticed"),
+        ("damage is served, and no pass looks for it", "/damage-plant/noticed"),
     ] {
         ensure!(figure(figures, place)? == "true", "this was not noticed: {name}");
         page.push_str(&format!("| {name} | by who reads everything |\n"));
@@ -87,6 +89,7 @@ xtask reliability --check`). Times hold for what else the machine did meanwhile.
 | kill -9 of the release binary under load | {/kills/kills} kills, {/kills/records} records, {/kills/commits} committed offsets | 0 |
 | power cut while the broker writes | {/power/cuts} cuts, up to {/power/records} records | 0 |
 | EIO or ENOSPC at each call of the operating system | {/calls/faults} faults at {/calls/calls} calls | 0 |
+| EIO at each call on one of two log directories | {/folders/faults} faults at {/folders/calls} calls | 0, and none refused in the other |
 | truncated files and flipped bits | {/damage/folders} damaged folders, {/trials/log/damages} on the simulated disk | none in silence but for {/damage/known} that nothing can show yet, see below |
 
 A check that loses one record fails, so the zeros are what makes this page appear at all.
@@ -128,8 +131,7 @@ serves everything, or names the file and refuses, or logs an ERROR. `cargo xtask
 
 const LEGEND: &str = "
 *served*: everything is there. *refused*: the broker does not start and names the file. *reported*: something is
-missing and an ERROR says so. *seen by the reader*: who reads there gets a storage error, or a batch whose checksum fails,
-so that the client refuses it. *known gap*: nothing shows it, for the reason that `compat/crash/damage.py` gives beside the kind of file.
+missing and an ERROR says so. *seen by the reader*: who reads there gets a storage error. *known gap*: nothing shows it, for the reason that `compat/crash/damage.py` gives beside the kind of file.
 
 ## Known limits
 

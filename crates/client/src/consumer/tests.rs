@@ -113,6 +113,21 @@ async fn a_partition_may_be_asked_about_twice() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_asked_now_has_its_error_and_is_not_asked_again() {
+    let broker = FakeBroker::start().await;
+    broker.create_topic("t", 2);
+    let cluster = cluster(&broker).await;
+    let wanted = [0, 1].map(|id| (TopicPartition::new("t", id), OffsetSpec::Latest));
+    let ask = || offsets::list_offsets_now(&cluster, Isolation::default(), &wanted);
+    broker.fail_next(ApiKey::ListOffsets, Fault::Refuse(ErrorCode::KafkaStorageError));
+    for answer in ask().await {
+        assert_eq!(answer.unwrap_err().code(), Some(ErrorCode::KafkaStorageError));
+    }
+    assert_eq!(broker.count(ApiKey::ListOffsets), 1);
+    assert!(ask().await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn batches_cut_off_by_a_limit_come_whole_later() {
     let broker = FakeBroker::start().await;
     broker.create_topic("t", 2);

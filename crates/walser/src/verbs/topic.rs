@@ -1,22 +1,22 @@
-//! `walser topic create|list|describe|alter|delete`; producing and consuming have files of their own.
+//! `walser topic create|list|alter|delete`; describing, producing and consuming have files of their own.
 //!
 //! Wherever a topic is shown, so is its durability: what an acknowledgement means depends on it.
+
+mod describe;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use broker::config::acknowledgement;
 use client::{
     Admin, Cluster, ConfigChange, ConfigResource, Isolation, NewTopic, OffsetSpec, Topic,
     TopicPartition,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use wire::ErrorCode;
 
 use super::{config, connect, consume, produce};
 use crate::cli::{
-    AlterTopicArgs, CreateTopicArgs, DeleteTopicsArgs, DescribeTopicsArgs, ListTopicsArgs,
-    OutputFormat, TopicVerb,
+    AlterTopicArgs, CreateTopicArgs, DeleteTopicsArgs, ListTopicsArgs, OutputFormat, TopicVerb,
 };
 use crate::failure::Failure;
 use crate::output::{self, Rows};
@@ -25,7 +25,7 @@ pub(crate) async fn run(verb: TopicVerb) -> Result<(), Failure> {
     match verb {
         TopicVerb::Create(args) => create(&args).await,
         TopicVerb::List(args) => list(&args).await,
-        TopicVerb::Describe(args) => describe(&args).await,
+        TopicVerb::Describe(args) => describe::run(&args).await,
         TopicVerb::Alter(args) => alter(&args).await,
         TopicVerb::Delete(args) => delete(&args).await,
         TopicVerb::Produce(args) => produce::run(&args).await,
@@ -103,68 +103,6 @@ async fn list(args: &ListTopicsArgs) -> Result<(), Failure> {
     Ok(rows.print(args.remote.output)?)
 }
 
-async fn describe(args: &DescribeTopicsArgs) -> Result<(), Failure> {
-    let cluster = connect(&args.remote).await?;
-    let mut failures = Vec::new();
-    let mut documents = Vec::new();
-    for name in &args.names {
-        match describe_one(&cluster, name).await {
-            Ok(description) => match args.remote.output {
-                OutputFormat::Json => documents.push(description.json()),
-                OutputFormat::Table => output::print(&description.text())?,
-            },
-            Err(failure) => failures.push(failure),
-        }
-    }
-    if args.remote.output == OutputFormat::Json {
-        output::print_json(&Value::Array(documents))?;
-    }
-    Failure::all(failures)
-}
-
-struct Description {
-    topic: Arc<Topic>,
-    durability: Option<String>,
-    /// What follows from it and its bounds.
-    acknowledged: Option<String>,
-    /// What is set on the topic itself.
-    settings: BTreeMap<String, String>,
-    partitions: Rows,
-}
-
-async fn describe_one(cluster: &Cluster, name: &str) -> Result<Description, Failure> {
-    let admin = Admin::new(cluster);
-    let topic = admin.describe_topic(name).await?;
-    let entries = admin.describe_configs(&ConfigResource::topic(name), None, false).await?;
-    let value = |key: &str| entries.iter().find(|e| e.name == key).and_then(|e| e.value.clone());
-    let durability = value("durability");
-    let bound = |key: &str| value(key).unwrap_or_default();
-    let acknowledged = durability
-        .as_deref()
-        .and_then(|how| acknowledgement(how, &bound("flush.messages"), &bound("flush.ms")));
-    let places: Vec<TopicPartition> =
-        topic.partitions.iter().map(|p| TopicPartition::new(name, p.id)).collect();
-    let starts = offsets(&admin, &places, OffsetSpec::Earliest).await?;
-    let ends = offsets(&admin, &places, OffsetSpec::Latest).await?;
-    let columns = &["partition", "leader", "replicas", "in sync", "start", "end", "records"];
-    let mut partitions = Rows::new(columns);
-    for ((partition, start), end) in topic.partitions.iter().zip(starts).zip(ends) {
-        partitions.push([
-            json!(partition.id),
-            json!(partition.leader),
-            json!(partition.replicas),
-            json!(partition.isr),
-            json!(start),
-            json!(end),
-            json!(start.zip(end).map(|(start, end)| end - start)),
-        ]);
-    }
-    // Source 1 is the topic itself.
-    let own = entries.iter().filter(|entry| entry.source == 1);
-    let settings = own.map(|e| (e.name.clone(), e.value.clone().unwrap_or_default())).collect();
-    Ok(Description { topic, durability, acknowledged, settings, partitions })
-}
-
 /// One offset for each place, none where there is no such record.
 pub(super) async fn offsets(
     admin: &Admin,
@@ -174,38 +112,6 @@ pub(super) async fn offsets(
     let wanted: Vec<_> = places.iter().map(|place| (place.clone(), spec)).collect();
     let found = admin.list_offsets(Isolation::ReadUncommitted, &wanted).await?;
     Ok(found.into_iter().map(|listed| listed.offset.map(|offset| offset.0)).collect())
-}
-
-impl Description {
-    fn json(&self) -> Value {
-        json!({
-            "name": *self.topic.name,
-            "id": self.topic.id.map(log::names::id_text),
-            "internal": self.topic.is_internal,
-            "durability": self.durability,
-            "acknowledged": self.acknowledged,
-            "settings": self.settings,
-            "partitions": self.partitions.json(),
-        })
-    }
-
-    fn text(&self) -> String {
-        let mut text = format!("topic       {}\n", self.topic.name);
-        if let Some(id) = self.topic.id {
-            text.push_str(&format!("id          {}\n", log::names::id_text(id)));
-        }
-        if let Some(durability) = &self.durability {
-            text.push_str(&format!("durability  {durability}\n"));
-        }
-        if let Some(acknowledged) = &self.acknowledged {
-            text.push_str(&format!("acks        {acknowledged}\n"));
-        }
-        let settings: Vec<String> = self.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let settings = if settings.is_empty() { "all default".into() } else { settings.join(" ") };
-        text.push_str(&format!("settings    {settings}\n"));
-        text.push_str(&format!("\n{}\n", self.partitions.table()));
-        text
-    }
 }
 
 async fn alter(args: &AlterTopicArgs) -> Result<(), Failure> {

@@ -37,6 +37,8 @@ fn name_of(code: RDKafkaErrorCode) -> String {
         RDKafkaErrorCode::MessageSizeTooLarge => return "MESSAGE_TOO_LARGE".to_owned(),
         // What librdkafka makes of the broker's UNKNOWN_TOPIC_OR_PARTITION in an answer to a metadata request.
         RDKafkaErrorCode::UnknownTopic => return "UNKNOWN_TOPIC_OR_PARTITION".to_owned(),
+        // Of the broker's CORRUPT_MESSAGE.
+        RDKafkaErrorCode::InvalidMessage => return "CORRUPT_MESSAGE".to_owned(),
         RDKafkaErrorCode::InvalidTopic => return "INVALID_TOPIC_EXCEPTION".to_owned(),
         _ => {}
     }
