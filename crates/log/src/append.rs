@@ -271,7 +271,10 @@ impl Log {
         );
         let sealed_file = std::mem::replace(&mut writer.file, file);
         if std::mem::take(&mut writer.dirty) {
-            writer.unsynced.push(sealed_file);
+            match self.handles.hold(sealed_file, self.env.disk.handles_max()) {
+                Some(held) => writer.unsynced.push(held),
+                None => writer.unsynced_unheld = true,
+            }
         }
         let index = sealed.seal();
         writer.pending.push(Pending::Indexes(sealed, index));

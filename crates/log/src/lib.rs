@@ -19,6 +19,7 @@ mod epochs;
 mod error;
 mod examine;
 mod files;
+mod handles;
 mod index;
 mod journal;
 mod log;

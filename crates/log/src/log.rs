@@ -41,6 +41,7 @@ use crate::config::{Durability, LogConfig};
 use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::files;
+use crate::handles::{Handles, Unsynced};
 use crate::index::Index;
 use crate::journal::Joined;
 use crate::names;
@@ -76,7 +77,9 @@ pub(crate) struct Writer {
     /// Bytes since the journal last heard how far the log is synced, of those that are not in it.
     pub unmarked_bytes: u64,
     /// Sealed segments whose bytes were not synced.
-    pub unsynced: Vec<Arc<dyn File>>,
+    pub unsynced: Vec<Unsynced>,
+    /// There are more of them, which were let go of.
+    pub unsynced_unheld: bool,
     /// Small files that were written and not synced; they matter only once there are records.
     pub unsynced_small: Vec<Arc<dyn File>>,
     /// The same of `partition.metadata`, which nobody holds open until then.
@@ -133,8 +136,7 @@ pub struct Log {
     pub(crate) deleted: AtomicBool,
     /// The folder's time at which somebody last asked for the log; 0 is nobody since this was last cleared.
     pub(crate) used: AtomicU64,
-    /// The folder's time: how many logs were opened.
-    pub(crate) openings: Arc<AtomicU64>,
+    pub(crate) handles: Arc<Handles>,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
     pub(crate) compaction: compact::State,
@@ -300,7 +302,7 @@ impl Log {
 
     /// Says that somebody wants to use it.
     pub fn touch(&self) {
-        let now = self.openings.load(Ordering::Relaxed);
+        let now = self.handles.now();
         if self.used.load(Ordering::Relaxed) != now {
             self.used.store(now, Ordering::Relaxed);
         }

@@ -21,7 +21,7 @@ mod identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use env::disk::{Lock, Space};
@@ -36,6 +36,7 @@ use crate::compact::Pace;
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
+use crate::handles::Handles;
 use crate::journal::{Joined, Journal, JournalConfig};
 use crate::log::{Log, ScrubError, Suspects};
 use crate::names;
@@ -107,8 +108,7 @@ pub struct LogDir {
     suspects: Arc<Suspects>,
     logs: Mutex<Logs>,
     settled: Condvar,
-    /// How many were opened, by which it is told which of them nobody has used for longest.
-    openings: Arc<AtomicU64>,
+    handles: Arc<Handles>,
     /// Given back when the folder is closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -194,7 +194,7 @@ impl LogDir {
             written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
-            openings: Arc::default(),
+            handles: Arc::default(),
             lock: Mutex::new(Some(lock)),
         };
         if is_done {
@@ -289,7 +289,7 @@ impl LogDir {
     ) -> Result<Arc<Log>, LogError> {
         let dir = self.path.join(names::partition_folder(topic, key.1));
         let listed = listed.unwrap_or_default();
-        self.openings.fetch_add(1, Ordering::Relaxed);
+        self.handles.count_opening();
         let state = || OpenState {
             clean: listed.rest.is_some(),
             rest: listed.rest,
@@ -301,7 +301,7 @@ impl LogDir {
             fence: self.fence.clone(),
             room: Some(self.room.clone()),
             suspects: Some(self.suspects.clone()),
-            openings: self.openings.clone(),
+            handles: self.handles.clone(),
         };
         let opened = Log::open_with(&self.env, &dir, key.0, config.clone(), state());
         let opened = match opened {

@@ -14,7 +14,7 @@ mod swaps;
 
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -29,6 +29,7 @@ use crate::compact;
 use crate::config::{Durability, LogConfig};
 use crate::error::LogError;
 use crate::files;
+use crate::handles::{Handles, Unsynced};
 use crate::journal::Joined;
 use crate::log::{Log, Pending, Suspects, Writer};
 use crate::names;
@@ -57,8 +58,8 @@ pub(crate) struct OpenState {
     pub room: Option<Arc<Room>>,
     /// Where reads that find damage say so.
     pub suspects: Option<Arc<Suspects>>,
-    /// Counts the logs of the folder that were opened, this one among them.
-    pub openings: Arc<AtomicU64>,
+    /// Of the folder; this opening is counted already.
+    pub handles: Arc<Handles>,
 }
 
 /// Bytes of a tail that are written again in one go.
@@ -162,7 +163,8 @@ impl Log {
             dirty: false,
             unjournaled_end: Offset::ZERO,
             unmarked_bytes: 0,
-            unsynced: std::mem::take(&mut opening.synced),
+            unsynced: opening.synced.drain(..).map(Unsynced::from).collect(),
+            unsynced_unheld: false,
             unsynced_small: std::mem::take(&mut opening.small),
             unsynced_metadata,
             pending: std::mem::take(&mut opening.pending),
@@ -200,8 +202,8 @@ impl Log {
             room: state.room,
             closed: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
-            used: AtomicU64::new(state.openings.load(Ordering::Relaxed)),
-            openings: state.openings,
+            used: AtomicU64::new(state.handles.now()),
+            handles: state.handles,
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
             compaction: compact::State::default(),

@@ -18,6 +18,7 @@ use super::{Log, Pending};
 use crate::catalogue::Rest;
 use crate::error::LogError;
 use crate::files;
+use crate::handles::Unsynced;
 use crate::names;
 
 /// What a sync is about to make durable.
@@ -26,6 +27,8 @@ pub(crate) struct WrittenOut {
     files: Vec<Arc<dyn File>>,
     /// There were files, whether they are still held or not.
     data: bool,
+    /// There are files that nobody holds: only a sync of the whole file system will do.
+    whole: bool,
     /// Names in the folder, and the folder's own name.
     names: bool,
     folder: bool,
@@ -158,6 +161,11 @@ impl Log {
     /// [`Log::sync`] for a caller that holds `syncing`.
     pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
         let written = self.write_out()?;
+        if written.whole {
+            let synced = self.env.disk.sync_all(&self.dir);
+            self.fencing(synced.map_err(|error| LogError::io(&self.dir, "sync", error)))?;
+            return Ok(self.synced(&written));
+        }
         for file in &written.files {
             self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
         }
@@ -175,7 +183,7 @@ impl Log {
     /// The first half of a sync: writes the small files that are due and says what is to be made
     /// durable. The caller holds `syncing` until [`Log::synced`].
     pub(crate) fn write_out(&self) -> Result<WrittenOut, LogError> {
-        let (mut files, pending, target, names, folder) = {
+        let (mut files, whole, pending, target, names, folder) = {
             let mut writer = self.writer.lock();
             self.check_fence()?;
             let target = self.log_end();
@@ -197,7 +205,9 @@ impl Log {
                 writer.epochs_dirty = false;
                 writer.names_dirty = true;
             }
-            let mut files = std::mem::take(&mut writer.unsynced);
+            let sealed = std::mem::take(&mut writer.unsynced);
+            let whole = std::mem::take(&mut writer.unsynced_unheld);
+            let mut files: Vec<_> = sealed.into_iter().map(|unsynced| unsynced.file).collect();
             files.append(&mut writer.unsynced_small);
             if std::mem::take(&mut writer.dirty) {
                 files.push(writer.file.clone());
@@ -205,7 +215,7 @@ impl Log {
             let pending = std::mem::take(&mut writer.pending);
             let names = std::mem::take(&mut writer.names_dirty);
             let folder = std::mem::take(&mut writer.folder_dirty);
-            (files, pending, target, names, folder)
+            (files, whole, pending, target, names, folder)
         };
         let names = names || !pending.is_empty();
         for (n, file) in pending.iter().enumerate() {
@@ -214,14 +224,15 @@ impl Log {
                 // With a full disk nothing is lost by now, and all of it is left to the next sync.
                 let mut writer = self.writer.lock();
                 writer.pending.splice(..0, pending.into_iter().skip(n));
-                writer.unsynced.append(&mut files);
+                writer.unsynced.extend(files.into_iter().map(Unsynced::from));
+                writer.unsynced_unheld |= whole;
                 writer.names_dirty |= names;
                 writer.folder_dirty |= folder;
                 return Err(error);
             }
         }
-        let data = !files.is_empty();
-        Ok(WrittenOut { files, data, names, folder, target })
+        let data = whole || !files.is_empty();
+        Ok(WrittenOut { files, data, whole, names, folder, target })
     }
 
     /// The second half: what was written out is durable now.
@@ -238,6 +249,7 @@ impl Log {
         let writer = self.writer.lock();
         writer.dirty
             || !writer.unsynced.is_empty()
+            || writer.unsynced_unheld
             || !writer.pending.is_empty()
             || self.log_end() > self.synced_end()
     }

@@ -204,6 +204,31 @@ fn a_log_that_is_used_all_the_time_stays_open_in_a_crowd() {
     }
 }
 
+/// What they sealed is durable with the next checkpoint all the same.
+#[test]
+fn logs_that_roll_faster_than_they_are_synced_do_not_run_out_of_handles() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(100);
+    let dir = open(&sim).unwrap();
+    let config = LogConfig { segment_bytes: 100, ..LogConfig::default() };
+    let log = |n| dir.open_log("t", n, Uuid::from_u128(9), config.clone()).unwrap();
+    let logs: Vec<_> = (0..50).map(log).collect();
+    for _ in 0..5 {
+        logs.iter().for_each(|log| append(&sim, log));
+    }
+    assert_eq!(logs[49].segments.load().len(), 5);
+    // One alone, and all together.
+    assert_eq!(logs[49].sync().unwrap(), Offset(5));
+    dir.checkpoint().unwrap();
+    drop((logs, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let dir = open(&sim).unwrap();
+    for n in 0..50 {
+        let log = dir.open_log("t", n, Uuid::from_u128(9), config.clone()).unwrap();
+        assert_eq!((log.log_end(), log.segments.load().len()), (Offset(5), 5));
+    }
+}
+
 /// Small files are written for each of them, which together are more than may be held open.
 #[test]
 fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
