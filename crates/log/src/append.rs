@@ -276,6 +276,7 @@ impl Log {
                 None => writer.unsynced_unheld = true,
             }
         }
+        self.set_indexed(None);
         let index = sealed.seal();
         writer.pending.push(Pending::Indexes(sealed, index));
         writer.pending.push(Pending::Snapshot(base, writer.producers.encode()));

@@ -29,6 +29,8 @@ const COVERED_FROM: usize = 8;
 
 /// Set when the log was closed in order.
 const RESTS: u8 = 1;
+/// Set when there is a checksum of index files.
+const INDEXED: u8 = 2;
 
 /// Where a log begins and how far it is durable. `recovery_point <= durable_end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +61,9 @@ pub(crate) struct Listed {
     pub marks: Marks,
     /// Absent while the log is in use, and after a crash.
     pub rest: Option<Rest>,
+    /// The checksum of the index files that were last written while their segment was the active one, and
+    /// synced ([`crate::index::checksum`]): any other may be torn.
+    pub index: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,7 +152,8 @@ impl Catalogue {
 fn put(bytes: &mut Vec<u8>, number: i32, listed: &Listed) {
     let Marks { log_start, recovery_point, durable_end } = listed.marks;
     bytes.extend(number.to_be_bytes());
-    bytes.push(if listed.rest.is_some() { RESTS } else { 0 });
+    let rests = if listed.rest.is_some() { RESTS } else { 0 };
+    bytes.push(rests | if listed.index.is_some() { INDEXED } else { 0 });
     for offset in [log_start, recovery_point, durable_end] {
         bytes.extend(offset.0.to_be_bytes());
     }
@@ -156,6 +162,9 @@ fn put(bytes: &mut Vec<u8>, number: i32, listed: &Listed) {
         bytes.extend(last_size.to_be_bytes());
         bytes.extend(all.to_be_bytes());
         bytes.extend(oldest.unwrap_or(Timestamp::NONE).0.to_be_bytes());
+    }
+    if let Some(checksum) = listed.index {
+        bytes.extend(checksum.to_be_bytes());
     }
 }
 
@@ -212,7 +221,8 @@ impl Cursor<'_> {
                 oldest: self.i64().map(Timestamp).filter(|time| time.is_some()),
             })
         };
-        Some(Listed { marks: Marks { log_start, recovery_point, durable_end }, rest })
+        let index = if flags & INDEXED == 0 { None } else { Some(self.u32()?) };
+        Some(Listed { marks: Marks { log_start, recovery_point, durable_end }, rest, index })
     }
 }
 
@@ -253,11 +263,14 @@ mod tests {
         };
         let mut catalogue = Catalogue { journal_start: 77, ..Catalogue::default() };
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        *catalogue.entry((a, 0), "größe") = Listed { marks: marks(1, 5, 9), rest: None };
+        *catalogue.entry((a, 0), "größe") =
+            Listed { marks: marks(1, 5, 9), rest: None, index: Some(6) };
         let rest = Rest { last_base: Offset(3), last_size: 88, bytes: 1 << 40, oldest: None };
-        *catalogue.entry((a, 7), "größe") = Listed { marks: marks(0, 4, 4), rest: Some(rest) };
+        let at_rest =
+            |end, rest| Listed { marks: marks(0, end, end), rest: Some(rest), index: None };
+        *catalogue.entry((a, 7), "größe") = at_rest(4, rest);
         let rest = Rest { oldest: Some(Timestamp(12)), ..rest };
-        *catalogue.entry((b, -1), "") = Listed { marks: marks(0, 0, 0), rest: Some(rest) };
+        *catalogue.entry((b, -1), "") = Listed { index: Some(0), ..at_rest(0, rest) };
         catalogue
     }
 

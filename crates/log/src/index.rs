@@ -126,6 +126,13 @@ impl Index {
     }
 }
 
+/// Tells whether two files are those that were written of a segment: they have no checksum of their own.
+pub(crate) fn checksum(base: Offset, offsets: &[u8], times: &[u8]) -> u32 {
+    let len = u64::try_from(offsets.len()).unwrap_or(u64::MAX);
+    let parts = [&base.0.to_be_bytes()[..], &len.to_be_bytes(), offsets, times];
+    records::crc::crc32c(&parts.concat())
+}
+
 /// The entries of a `.index` file as they are; `None` when its length is not a whole number of them.
 pub(crate) fn offset_entries(bytes: &[u8]) -> Option<impl Iterator<Item = OffsetEntry> + '_> {
     let (entries, rest) = bytes.as_chunks::<OFFSET_ENTRY_LEN>();

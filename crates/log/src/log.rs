@@ -35,7 +35,7 @@ use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
-use crate::catalogue::Marks;
+use crate::catalogue::{Listed, Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
 use crate::epochs::Epochs;
@@ -109,6 +109,14 @@ pub(crate) struct Doomed {
     pub paths: Vec<PathBuf>,
 }
 
+/// Set beside a checksum of index files.
+const INDEXED: u64 = 1 << 32;
+
+/// A checksum of index files that are durable, or 0.
+pub(crate) fn indexed_of(checksum: Option<u32>) -> u64 {
+    checksum.map_or(0, |checksum| INDEXED | u64::from(checksum))
+}
+
 /// One partition on one disk.
 #[derive(Debug)]
 pub struct Log {
@@ -119,6 +127,8 @@ pub struct Log {
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) log_start: AtomicI64,
     pub(crate) log_end: AtomicI64,
+    /// The checksum of the active segment's index files, when they are durable, with [`INDEXED`].
+    pub(crate) indexed: AtomicU64,
     pub(crate) durable_end: AtomicI64,
     /// Everything before this is durable in its segment, and needs no journal.
     pub(crate) synced_end: AtomicI64,
@@ -284,6 +294,18 @@ impl Log {
         // The durable end first: it never passes the log end, which a truncation may be lowering.
         let (recovery_point, durable_end) = (self.synced_end(), self.durable_end());
         Marks { log_start: self.log_start(), recovery_point, durable_end }
+    }
+
+    /// What the catalogue is to say.
+    pub(crate) fn listed(&self, rest: Option<Rest>) -> Listed {
+        let index = self.indexed.load(Ordering::Acquire);
+        let index = (index & INDEXED != 0).then(|| u32::try_from(index & !INDEXED).unwrap_or(0));
+        Listed { marks: self.marks(), rest, index }
+    }
+
+    /// Index files of the active segment are durable, or there are none any more.
+    pub(crate) fn set_indexed(&self, checksum: Option<u32>) {
+        self.indexed.store(indexed_of(checksum), Ordering::Release);
     }
 
     /// Whether anybody asked for the log since this was last asked, or retention has something to do.

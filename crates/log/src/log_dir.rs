@@ -294,6 +294,7 @@ impl LogDir {
             clean: listed.rest.is_some(),
             rest: listed.rest,
             marks: listed.marks,
+            index: listed.index,
             journal: Some(Joined {
                 journal: self.journal.clone(),
                 member: self.journal.member(topic, key.1, key.0),
@@ -562,7 +563,7 @@ impl LogDir {
         for ((key, log), rest) in closed.iter().zip(rests) {
             let Some((topic, _)) = logs.open.remove(key) else { continue };
             if !log.is_deleted() {
-                *logs.catalogue.entry(*key, &topic) = Listed { marks: log.marks(), rest };
+                *logs.catalogue.entry(*key, &topic) = log.listed(rest);
             }
         }
     }
@@ -576,7 +577,7 @@ impl LogDir {
             let mut catalogue = logs.catalogue.clone();
             for (key, (topic, log)) in &logs.open {
                 if !log.is_deleted() {
-                    *catalogue.entry(*key, topic) = Listed { marks: log.marks(), rest: None };
+                    *catalogue.entry(*key, topic) = log.listed(None);
                 }
             }
             catalogue

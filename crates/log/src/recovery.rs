@@ -30,13 +30,14 @@ use crate::config::{Durability, LogConfig};
 use crate::error::LogError;
 use crate::files;
 use crate::handles::{Handles, Unsynced};
+use crate::index::{self, Index};
 use crate::journal::Joined;
-use crate::log::{Log, Pending, Suspects, Writer};
+use crate::log::{Log, Pending, Suspects, Writer, indexed_of};
 use crate::names;
 use crate::producers::Producers;
 use crate::quarantine::{Damage, Quarantine};
 use crate::room::Room;
-use crate::segment::{Extent, Segment, Warm, Written, read_index};
+use crate::segment::{Extent, Segment, Warm, Written, read_index_files};
 use crate::truncate::resume;
 use crate::walk::{WalkError, to_usize};
 
@@ -50,6 +51,8 @@ pub(crate) struct OpenState {
     pub rest: Option<Rest>,
     /// Where it begins and how far it is durable.
     pub marks: Marks,
+    /// The checksum of the index files that were durable then.
+    pub index: Option<u32>,
     /// What makes small appends durable.
     pub journal: Option<Joined>,
     /// Set at the first failure of any log of the folder.
@@ -111,6 +114,8 @@ impl Log {
             interval: config.index_interval_bytes,
             expiration_ms: config.producer_id_expiration_ms,
             clean: state.clean,
+            index: state.index,
+            indexed: None,
             recovery_point,
             durable,
             durability: config.durability,
@@ -190,6 +195,7 @@ impl Log {
             segments: ArcSwap::from_pointee(segments.clone()),
             log_start: AtomicI64::new(log_start.0),
             log_end: AtomicI64::new(log_end.0),
+            indexed: AtomicU64::new(indexed_of(opening.indexed)),
             durable_end: AtomicI64::new(durable_end.min(log_end).0),
             synced_end: AtomicI64::new(synced_end.min(log_end).0),
             epochs: RwLock::new(epochs),
@@ -229,6 +235,9 @@ struct Opening<'a> {
     interval: u32,
     expiration_ms: u64,
     clean: bool,
+    index: Option<u32>,
+    /// The same, once files with it were found, which stay.
+    indexed: Option<u32>,
     recovery_point: Offset,
     /// From here on what is not whole was never acknowledged, and is cut.
     durable: Offset,
@@ -566,9 +575,20 @@ impl Opening<'_> {
         Ok((Arc::new(segment), file))
     }
 
-    /// Takes what the index files say about the part that is trusted.
-    fn resume(&self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
-        if let Some(index) = read_index(self.disk(), &found.path, found.base, found.size) {
+    /// Takes what the index files say about the part that is trusted. They were written over while the
+    /// segment grew, and a crash may have torn that: then they are not those that were durable.
+    fn resume(&mut self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
+        let Some((offsets, times)) = read_index_files(self.disk(), &found.path, found.base) else {
+            return;
+        };
+        let checksum = index::checksum(found.base, &offsets, &times);
+        let is_known = self.index == Some(checksum);
+        // One from before there were checksums is believed of a log that was closed in order.
+        if !is_known && (self.index.is_some() || !self.clean) {
+            return;
+        }
+        self.indexed = self.index.filter(|_| self.clean);
+        if let Some(index) = Index::decode(&offsets, &times, found.size) {
             resume(segment, file, index, trusted, found.size);
         }
     }

@@ -496,7 +496,17 @@ const INDEX_FILE_MAX: u64 = 1 << 31;
 
 /// Reads the index files beside a `.log` file.
 pub(crate) fn read_index(disk: &dyn Disk, log: &Path, base: Offset, size: u32) -> Option<Index> {
+    let (offsets, times) = read_index_files(disk, log, base)?;
+    Index::decode(&offsets, &times, size)
+}
+
+/// The same, as bytes.
+pub(crate) fn read_index_files(
+    disk: &dyn Disk,
+    log: &Path,
+    base: Offset,
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let read =
         |kind| disk.read(&log.with_file_name(names::segment_file(base, kind)), INDEX_FILE_MAX).ok();
-    Index::decode(&read(names::INDEX)?, &read(names::TIME_INDEX)?, size)
+    Some((read(names::INDEX)?, read(names::TIME_INDEX)?))
 }

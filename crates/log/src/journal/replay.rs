@@ -185,7 +185,7 @@ impl Replay<'_> {
                         recovery_point: known.recovery_point.max(marks.recovery_point),
                         durable_end: known.durable_end.max(marks.durable_end),
                     };
-                    *listed = Listed { marks, rest: None };
+                    *listed = Listed { marks, rest: None, index: listed.index };
                 }
                 Ok(())
             }

@@ -19,6 +19,7 @@ use crate::catalogue::Rest;
 use crate::error::LogError;
 use crate::files;
 use crate::handles::Unsynced;
+use crate::index;
 use crate::names;
 
 /// What a sync is about to make durable.
@@ -29,6 +30,8 @@ pub(crate) struct WrittenOut {
     data: bool,
     /// There are files that nobody holds: only a sync of the whole file system will do.
     whole: bool,
+    /// The checksum of the active segment's index files, where they were written.
+    index: Option<u32>,
     /// Names in the folder, and the folder's own name.
     names: bool,
     folder: bool,
@@ -183,7 +186,7 @@ impl Log {
     /// The first half of a sync: writes the small files that are due and says what is to be made
     /// durable. The caller holds `syncing` until [`Log::synced`].
     pub(crate) fn write_out(&self) -> Result<WrittenOut, LogError> {
-        let (mut files, whole, pending, target, names, folder) = {
+        let (mut files, whole, pending, active, target, names, folder) = {
             let mut writer = self.writer.lock();
             self.check_fence()?;
             let target = self.log_end();
@@ -215,12 +218,15 @@ impl Log {
             let pending = std::mem::take(&mut writer.pending);
             let names = std::mem::take(&mut writer.names_dirty);
             let folder = std::mem::take(&mut writer.folder_dirty);
-            (files, whole, pending, target, names, folder)
+            (files, whole, pending, writer.active.base, target, names, folder)
         };
         let names = names || !pending.is_empty();
+        let mut index = None;
         for (n, file) in pending.iter().enumerate() {
             let written = self.fenced_unless_passing(self.write_pending(file, &mut files));
-            if let Err(error) = written {
+            if let Ok(Some((base, checksum))) = written {
+                index = (base == active).then_some(checksum).or(index);
+            } else if let Err(error) = written {
                 // With a full disk nothing is lost by now, and all of it is left to the next sync.
                 let mut writer = self.writer.lock();
                 writer.pending.splice(..0, pending.into_iter().skip(n));
@@ -232,13 +238,16 @@ impl Log {
             }
         }
         let data = whole || !files.is_empty();
-        Ok(WrittenOut { files, data, whole, names, folder, target })
+        Ok(WrittenOut { files, data, whole, index, names, folder, target })
     }
 
     /// The second half: what was written out is durable now.
     pub(crate) fn synced(&self, written: &WrittenOut) -> Offset {
         let target = written.target;
         assert!(target <= self.log_end(), "the log end went back during a sync");
+        if written.index.is_some() {
+            self.set_indexed(written.index);
+        }
         self.synced_end.fetch_max(target.0, Ordering::AcqRel);
         self.durable_end.fetch_max(target.0, Ordering::AcqRel);
         self.durable_end()
@@ -254,24 +263,26 @@ impl Log {
             || self.log_end() > self.synced_end()
     }
 
+    /// Of index files it gives the segment and their checksum.
     fn write_pending(
         &self,
         file: &Pending,
         written: &mut Vec<Arc<dyn File>>,
-    ) -> Result<(), LogError> {
+    ) -> Result<Option<(Offset, u32)>, LogError> {
         let disk = &*self.env.disk;
         match file {
             Pending::Indexes(segment, index) => {
                 let (offsets, times) = index.encode();
                 written.push(files::write(disk, &segment.sibling(names::INDEX), &offsets)?);
                 written.push(files::write(disk, &segment.sibling(names::TIME_INDEX), &times)?);
+                return Ok(Some((segment.base, index::checksum(segment.base, &offsets, &times))));
             }
             Pending::Snapshot(offset, bytes) => {
                 let path = self.dir.join(names::segment_file(*offset, names::SNAPSHOT));
                 written.push(files::write_once(disk, &path, bytes)?);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Syncs everything, writes indexes and the producer snapshot, and ends all use of the log. A log
