@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::shared_map::SharedMap;
-use crate::{MetadataRecord, NodeId, TopicId};
+use crate::{MetadataRecord, NodeId, NodeList, SharedList, TopicId};
 
 /// How a listener protects its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct TopicImage {
     /// Whether the broker keeps its own state in it.
     pub internal: bool,
     /// Its partitions; the place is the number.
-    pub partitions: Vec<PartitionImage>,
+    pub partitions: SharedList<PartitionImage>,
     /// Which copies are not in the home directory of their node, by partition.
     pub directories: BTreeMap<(i32, NodeId), Uuid>,
 }
@@ -110,9 +110,9 @@ pub struct PartitionImage {
     /// Ascends with every change of the partition.
     pub partition_epoch: i32,
     /// Who keeps a copy, the preferred leader first.
-    pub replicas: Vec<NodeId>,
+    pub replicas: NodeList,
     /// Whose copy is complete.
-    pub isr: Vec<NodeId>,
+    pub isr: NodeList,
 }
 
 /// What a set of configuration overrides belongs to.

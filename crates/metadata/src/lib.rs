@@ -21,6 +21,7 @@ mod files;
 mod ids;
 mod image;
 pub mod limits;
+mod node_list;
 mod operation;
 mod placement;
 pub mod quorum;
@@ -29,6 +30,7 @@ mod refusal;
 mod replay;
 #[cfg(feature = "test-support")]
 pub mod reread;
+mod shared_list;
 mod shared_map;
 mod topic_name;
 
@@ -38,6 +40,7 @@ pub use ids::{IdError, NodeId, TopicId};
 pub use image::{
     BrokerImage, ConfigResource, Directory, Endpoint, Image, PartitionImage, Security, TopicImage,
 };
+pub use node_list::NodeList;
 pub use operation::{
     AdoptedTopic, ConfigAlteration, ConfigChange, ConfigEdit, CreatedTopic, FolderLoads, IsrChange,
     NewPartitions, NewTopic, Operation, Outcome, Placement, ProducerIdBlock,
@@ -46,4 +49,5 @@ pub use quorum::{Change, Observer, Quorum, QuorumConfig, QuorumError, Watch};
 pub use record::{MetadataRecord, RecordError};
 pub use refusal::Refusal;
 pub use replay::ReplayError;
+pub use shared_list::SharedList;
 pub use topic_name::check_topic_name;

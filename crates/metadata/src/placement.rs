@@ -11,7 +11,7 @@ use env::Random;
 
 use uuid::Uuid;
 
-use crate::{FolderLoads, Image, NodeId, Refusal};
+use crate::{FolderLoads, Image, NodeId, NodeList, Refusal};
 
 /// Replica lists for `count` partitions, the leader first.
 pub(crate) fn spread(
@@ -19,7 +19,7 @@ pub(crate) fn spread(
     count: usize,
     replication_factor: i16,
     random: &dyn Random,
-) -> Result<Vec<Vec<NodeId>>, Refusal> {
+) -> Result<Vec<NodeList>, Refusal> {
     let ring = ring(image);
     let wanted = usize::try_from(replication_factor).unwrap_or(0);
     if wanted == 0 {
@@ -62,11 +62,7 @@ pub(crate) fn spread(
 }
 
 /// The first `wanted` of an order, but no rack again while another has none.
-fn choose<'a>(
-    order: impl Iterator<Item = &'a Seat<'a>>,
-    wanted: usize,
-    racks: usize,
-) -> Vec<NodeId> {
+fn choose<'a>(order: impl Iterator<Item = &'a Seat<'a>>, wanted: usize, racks: usize) -> NodeList {
     let mut left: Vec<&Seat<'_>> = order.collect();
     let mut chosen = Vec::with_capacity(wanted);
     let mut used = BTreeSet::new();
@@ -79,7 +75,7 @@ fn choose<'a>(
         used.insert(seat.rack);
         chosen.push(seat.node);
     }
-    chosen
+    chosen.into_iter().collect()
 }
 
 struct Seat<'a> {

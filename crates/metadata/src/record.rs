@@ -10,7 +10,7 @@ use records::LeaderEpoch;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ConfigResource, Directory, Endpoint, NodeId, PartitionImage, TopicId};
+use crate::{ConfigResource, Directory, Endpoint, NodeId, NodeList, PartitionImage, TopicId};
 
 /// The version that is written.
 const FORMAT_VERSION: u8 = 1;
@@ -46,9 +46,9 @@ pub enum MetadataRecord {
         /// How often the partition has changed.
         partition_epoch: i32,
         /// Who keeps a copy.
-        replicas: Vec<NodeId>,
+        replicas: NodeList,
         /// Whose copy is complete.
-        isr: Vec<NodeId>,
+        isr: NodeList,
     },
     /// A partition is now as stated.
     PartitionChange {
@@ -64,9 +64,9 @@ pub enum MetadataRecord {
         /// How often the partition has changed.
         partition_epoch: i32,
         /// Who keeps a copy.
-        replicas: Vec<NodeId>,
+        replicas: NodeList,
         /// Whose copy is complete.
-        isr: Vec<NodeId>,
+        isr: NodeList,
     },
     /// A topic is gone, with its partitions and its configuration.
     RemoveTopic {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::delta::Touched;
 use crate::{
-    BrokerImage, Delta, Image, MetadataRecord, NodeId, PartitionImage, TopicId, TopicImage,
+    BrokerImage, Delta, Image, MetadataRecord, NodeId, PartitionImage, SharedList, TopicId,
+    TopicImage,
 };
 
 /// A record does not fit the image.
@@ -197,7 +198,7 @@ impl Image {
             id,
             name: name.clone(),
             internal,
-            partitions: Vec::new(),
+            partitions: SharedList::default(),
             directories: BTreeMap::new(),
         };
         if self.names.insert(name.clone(), id).is_some() {

@@ -6,11 +6,13 @@
 
 use metadata::NodeId;
 use records::Offset;
+use smallvec::SmallVec;
 
 /// The in-sync replicas of one partition, the leader among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InSync {
-    ends: Vec<(NodeId, Offset)>,
+    /// In place where there is one, as in a cluster of one.
+    ends: SmallVec<[(NodeId, Offset); 1]>,
     high_watermark: Offset,
 }
 

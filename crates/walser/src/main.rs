@@ -6,6 +6,7 @@
 mod cli;
 mod descriptors;
 mod failure;
+mod huge_pages;
 mod logging;
 mod output;
 mod serve;

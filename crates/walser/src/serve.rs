@@ -15,7 +15,7 @@ use env::net::Listener as Socket;
 use log::LogDirError;
 use metadata::{Endpoint, Security};
 
-use crate::descriptors;
+use crate::{descriptors, huge_pages};
 
 /// A broker that serves.
 pub(crate) struct Running {
@@ -58,6 +58,7 @@ impl std::fmt::Display for StartError {
 
 /// Starts a broker and returns when it takes requests.
 pub(crate) async fn serve(config: BrokerConfig) -> Result<Running, StartError> {
+    huge_pages::refuse();
     descriptors::raise(config.max_connections);
     let env = Env::system();
     let mut sockets = Vec::new();

@@ -52,8 +52,8 @@ fn records(
             leader: Some(node),
             leader_epoch: *leader_epoch,
             partition_epoch: 0,
-            replicas: vec![node],
-            isr: vec![node],
+            replicas: [node].into(),
+            isr: [node].into(),
         };
         records.push(MetadataRecord::partition(id, number, &image));
     }

@@ -51,11 +51,11 @@ pub(super) fn alter(
             return Err(Refusal::IneligibleReplica { node: *member });
         }
     }
-    if change.isr == partition.isr {
+    if *change.isr == *partition.isr {
         return Ok((Vec::new(), partition.clone()));
     }
     let mut next = partition.clone();
-    next.isr = change.isr.clone();
+    next.isr = change.isr.as_slice().into();
     next.partition_epoch += 1;
     let record = MetadataRecord::partition_change(topic.id, change.partition, next.clone());
     Ok((vec![record], next))
@@ -69,7 +69,7 @@ pub(super) fn without(image: &Image, node: NodeId) -> Vec<MetadataRecord> {
         }
         let mut next = partition.clone();
         if next.isr.len() > 1 {
-            next.isr.retain(|member| *member != node);
+            next.isr = next.isr.iter().copied().filter(|member| *member != node).collect();
         }
         if next.leader == Some(node) {
             next.leader = elect(&next, |member| member != node && image.is_alive(member));

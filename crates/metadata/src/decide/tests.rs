@@ -203,9 +203,10 @@ fn assignments_are_checked() {
         assert!(refused.to_string().contains(part), "{lists:?} gave {refused}");
     }
     cluster.create(manual("t", &[(0, &[3, 1]), (1, &[4, 2])])).unwrap();
-    let partitions = &cluster.topic("t").partitions;
-    assert_eq!(partitions[0].leader, Some(NodeId(3)));
-    assert_eq!((partitions[1].leader, &*partitions[1].isr), (Some(NodeId(2)), &[NodeId(2)][..]));
+    let topic = cluster.topic("t");
+    let [first, second] = [0, 1].map(|number| topic.partition(number).unwrap());
+    assert_eq!(first.leader, Some(NodeId(3)));
+    assert_eq!((second.leader, &*second.isr), (Some(NodeId(2)), &[NodeId(2)][..]));
 }
 
 #[test]
@@ -281,7 +282,7 @@ fn partitions_are_added() {
     cluster.grow(to(7, None)).unwrap();
     let topic = cluster.topic("t");
     assert_eq!(topic.partitions.len(), 7);
-    assert_eq!(topic.partitions[2].replicas, [NodeId(3), NodeId(1)]);
+    assert_eq!(*topic.partition(2).unwrap().replicas, [NodeId(3), NodeId(1)]);
     assert!(topic.partitions.iter().all(|partition| partition.replicas.len() == 2));
     let unknown = NewPartitions { name: "u".to_owned(), ..to(3, None) };
     assert_eq!(cluster.grow(unknown), Err(Refusal::UnknownTopic { name: "u".to_owned() }));
@@ -414,8 +415,8 @@ fn leadership_follows_the_living() {
     let check = |cluster: &Cluster, expected: (i32, i32, i32, &[i32])| {
         let (leader, leader_epoch, partition_epoch, isr) = expected;
         let expected = (leader, leader_epoch, partition_epoch, isr.to_vec());
-        assert_eq!(state(&cluster.topic("t").partitions[0]), expected);
-        assert_eq!(state(&cluster.topic("t").partitions[1]), expected);
+        assert_eq!(state(cluster.topic("t").partition(0).unwrap()), expected);
+        assert_eq!(state(cluster.topic("t").partition(1).unwrap()), expected);
     };
     check(&cluster, (1, 0, 0, &[1, 2, 3]));
     fence(&mut cluster, 3);

@@ -12,7 +12,7 @@ use crate::limits::{
 use crate::placement::{Folders, spread};
 use crate::topic_name::{check_topic_name, colliding};
 use crate::{
-    ConfigResource, CreatedTopic, Image, MetadataRecord, NewPartitions, NewTopic, NodeId,
+    ConfigResource, CreatedTopic, Image, MetadataRecord, NewPartitions, NewTopic, NodeId, NodeList,
     PartitionImage, Placement, Refusal, TopicId,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn create(
                 take(&mut left, assignments.len())?;
                 let lists: Vec<&[NodeId]> = consecutive(assignments)?;
                 check_assignments(image, &lists, None)?;
-                lists.into_iter().map(<[NodeId]>::to_vec).collect()
+                lists.into_iter().map(NodeList::from).collect()
             }
         };
         let id = TopicId::random(random);
@@ -113,7 +113,7 @@ pub(super) fn grow(
         }
         let more = total - now;
         take(&mut left, more)?;
-        let factor = topic.partitions.first().map_or(0, |partition| partition.replicas.len());
+        let factor = topic.partition(0).map_or(0, |partition| partition.replicas.len());
         let replicas = match &wanted.assignments {
             None => spread(image, more, i16::try_from(factor).unwrap_or(i16::MAX), random)?,
             Some(lists) => {
@@ -128,7 +128,7 @@ pub(super) fn grow(
                 }
                 let slices: Vec<&[NodeId]> = lists.iter().map(Vec::as_slice).collect();
                 check_assignments(image, &slices, Some(factor))?;
-                lists.clone()
+                slices.into_iter().map(NodeList::from).collect()
             }
         };
         let first = i32::try_from(now).unwrap_or(i32::MAX);
@@ -143,7 +143,7 @@ fn add_partitions(
     records: &mut Vec<MetadataRecord>,
     image: &Image,
     (topic, first): (TopicId, i32),
-    replicas: Vec<Vec<NodeId>>,
+    replicas: Vec<NodeList>,
     folders: &mut Folders,
 ) {
     for (partition, list) in (first..).zip(replicas) {
@@ -159,8 +159,8 @@ fn add_partitions(
 }
 
 /// A partition that nobody has led yet.
-fn fresh(image: &Image, replicas: Vec<NodeId>) -> PartitionImage {
-    let isr: Vec<NodeId> = replicas.iter().copied().filter(|node| image.is_alive(*node)).collect();
+fn fresh(image: &Image, replicas: NodeList) -> PartitionImage {
+    let isr: NodeList = replicas.iter().copied().filter(|node| image.is_alive(*node)).collect();
     PartitionImage {
         leader: isr.first().copied(),
         leader_epoch: LeaderEpoch::ZERO,

@@ -82,7 +82,7 @@ fn any_operation(image: &Image, random: &dyn Random, step: u64) -> Operation {
         8 => Operation::AllocateProducerIds { node, count: 100 },
         9 => {
             let partition = image.topic(&name).and_then(|topic| topic.partition(0));
-            let mut isr = partition.map(|now| now.isr.clone()).unwrap_or_default();
+            let mut isr = partition.map(|now| now.isr.to_vec()).unwrap_or_default();
             isr.retain(|member| Some(*member) == partition.and_then(|now| now.leader));
             Operation::AlterPartitions {
                 node: isr.first().copied().unwrap_or_default(),
@@ -205,8 +205,8 @@ fn what_is_not_touched_is_shared() {
             leader: None,
             leader_epoch: LeaderEpoch(0),
             partition_epoch: 0,
-            replicas: vec![NodeId(1)],
-            isr: vec![NodeId(1)],
+            replicas: [NodeId(1)].into(),
+            isr: [NodeId(1)].into(),
         }])
         .0;
     let fresh = before.topics().zip(after.topics()).filter(|(old, new)| !Arc::ptr_eq(old, new));
@@ -237,8 +237,8 @@ fn records_that_do_not_fit_are_refused() {
             leader: None,
             leader_epoch: LeaderEpoch(0),
             partition_epoch: 0,
-            replicas: vec![],
-            isr: vec![],
+            replicas: NodeList::default(),
+            isr: NodeList::default(),
         };
         MetadataRecord::partition(id, number, &image)
     };

@@ -84,7 +84,7 @@ fn replicas_are_spread_evenly_without_doubles() {
 fn followers_of_one_leader_differ() {
     let image = cluster(&[(1, "", false), (2, "", false), (3, "", false), (4, "", false)]);
     let lists = spread(&image, 12, 2, &SimRandom::new(3)).unwrap();
-    let pairs: BTreeSet<_> = lists.into_iter().collect();
+    let pairs: BTreeSet<_> = lists.iter().map(|list| list.to_vec()).collect();
     assert_eq!(pairs.len(), 12, "every pair of leader and follower comes once");
 }
 

@@ -130,7 +130,7 @@ async fn what_was_submitted_is_there_after_a_restart() {
     let id = create_topic(&quorum, "t").await;
     let topic = quorum.image().topic("t").unwrap().clone();
     assert_eq!((topic.id, topic.partitions.len()), (id, 3));
-    assert_eq!(topic.partitions[2].leader, Some(NODE));
+    assert_eq!(topic.partition(2).unwrap().leader, Some(NODE));
     let before = content(&quorum);
     quorum.shutdown().await;
     assert_eq!(quorum.submit(register()).await, Err(QuorumError::Stopped));
