@@ -195,6 +195,7 @@ impl Claimed {
         }
         let directories = directories(image, node, &known, &online, &mut offline, metadata_id);
         let home = directories.first().map(|home| home.id).unwrap_or_default();
+        online.iter().for_each(|dir| dir.share_handles(online.len()));
         let online = online.into_iter().map(|dir| storage(node, dir)).collect();
         let folders = Folders { node, home, online, offline, metadata: Mutex::new(claim) };
         folders.report(image);

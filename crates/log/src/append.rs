@@ -271,7 +271,7 @@ impl Log {
         );
         let sealed_file = std::mem::replace(&mut writer.file, file);
         if std::mem::take(&mut writer.dirty) {
-            match self.handles.hold(sealed_file, self.env.disk.handles_max()) {
+            match self.handles.hold(sealed_file, &*self.env.disk) {
                 Some(held) => writer.unsynced.push(held),
                 None => writer.unsynced_unheld = true,
             }

@@ -6,9 +6,9 @@
 //! next sync of that log is one of the whole file system, which needs no handle and misses no failure.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use env::File;
+use env::{Disk, File};
 
 /// Sealed segments may hold this part of what the open logs may.
 const PART: usize = 6;
@@ -20,6 +20,8 @@ pub(crate) struct Handles {
     openings: AtomicU64,
     /// Has one reference more than sealed files are held.
     sealed: Arc<()>,
+    /// How many other folders this process has.
+    others: AtomicUsize,
 }
 
 /// A file that was written and not synced.
@@ -47,10 +49,20 @@ impl Handles {
         self.openings.load(Ordering::Relaxed)
     }
 
-    /// Holds a sealed file until it is synced, unless that would be too many; `most` logs may be open.
-    pub fn hold(&self, file: Arc<dyn File>, most: usize) -> Option<Unsynced> {
+    /// The process has so many folders, which share what may be open.
+    pub fn share(&self, folders: usize) {
+        self.others.store(folders.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// So many logs may be open.
+    pub fn most(&self, disk: &dyn Disk) -> usize {
+        disk.handles_max() / (self.others.load(Ordering::Relaxed) + 1)
+    }
+
+    /// Holds a sealed file until it is synced, unless that would be too many.
+    pub fn hold(&self, file: Arc<dyn File>, disk: &dyn Disk) -> Option<Unsynced> {
         let place = self.sealed.clone();
-        (Arc::strong_count(&place) <= 2 + most / PART)
+        (Arc::strong_count(&place) <= 2 + self.most(disk) / PART)
             .then(|| Unsynced { file, _place: Some(place) })
     }
 }

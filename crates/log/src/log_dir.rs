@@ -53,8 +53,10 @@ pub const REPLACES_LOST: &str = ".replaces-lost";
 pub(crate) const CATALOGUE: &str = "catalogue";
 /// The catalogue is read up to this size: a few million partitions with long names.
 const CATALOGUE_MAX: u64 = 512 << 20;
-/// How many logs are closed at once when more are open than there may be.
-const CROWD: usize = 64;
+/// How many logs are closed at once when more are open than there may be: this part of those, and at
+/// least so many, as one sync is made for all of them.
+const CROWD_PART: usize = 16;
+const CROWD_MIN: usize = 64;
 
 /// A partition that rests, as it was when its log was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +273,7 @@ impl LogDir {
                 logs.catalogue.remove(key);
                 logs.open.insert(key, (topic.to_owned(), log.clone()));
             }
-            logs.open.len() > self.env.disk.handles_max()
+            logs.open.len() > self.handles.most(&*self.env.disk)
         };
         self.settled.notify_all();
         if crowded {
@@ -507,6 +509,11 @@ impl LogDir {
     /// Room on the disk that holds the folder.
     pub fn space(&self) -> io::Result<Space> {
         self.env.disk.space(&self.path)
+    }
+
+    /// The process has so many folders: together they hold no more files open than one would.
+    pub fn share_handles(&self, folders: usize) {
+        self.handles.share(folders);
     }
 
     /// Sets how many bytes of the disk producers do not get; `None` is what fits its size, with 0 they

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
-use super::{CROWD, LogDir, Logs};
+use super::{CROWD_MIN, CROWD_PART, LogDir, Logs};
 use crate::catalogue::Key;
 use crate::error::LogError;
 use crate::log::{Log, WrittenOut};
@@ -64,7 +64,7 @@ impl LogDir {
     pub(super) fn rest_longest_unused(&self) {
         let mut chosen = self.open_by_key();
         chosen.sort_by_cached_key(|(_, log)| log.used.load(Ordering::Relaxed));
-        chosen.truncate(CROWD);
+        chosen.truncate(CROWD_MIN.max(self.handles.most(&*self.env.disk) / CROWD_PART));
         self.rest(chosen);
     }
 

@@ -176,8 +176,9 @@ fn a_log_that_was_used_after_it_rested_is_recovered() {
 #[test]
 fn more_logs_than_handles_are_not_held_open() {
     let sim = Sim::new(1);
-    sim.disk.limit_handles(100);
+    sim.disk.limit_handles(200);
     let dir = open(&sim).unwrap();
+    dir.share_handles(2);
     let id = Uuid::from_u128(9);
     for round in 1..=3 {
         for partition in 0..300 {
