@@ -62,8 +62,10 @@ const FORGOTTEN_AT_ONCE: usize = 4096;
 /// At most so many partitions are marked in one entry by a proof: what they take is not counted.
 const PROVEN_AT_ONCE: usize = 1024;
 
-/// A buffer that grew beyond this is given back after its commit.
+/// A buffer that grew beyond this is given back after a commit that needed only a small part of it: what
+/// is used again and again must not be taken from the system again and again.
 const SPARE_BYTES_MAX: usize = 1 << 20;
+const SPARE_PART: usize = 4;
 
 /// How large things may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -420,7 +422,7 @@ impl Journal {
             self.proof.add();
         }
         let mut body = group.pending.body;
-        if body.capacity() <= SPARE_BYTES_MAX {
+        if body.capacity() <= SPARE_BYTES_MAX.max(body.len().saturating_mul(SPARE_PART)) {
             body.clear();
             writer.spare = body;
         }
@@ -447,7 +449,18 @@ impl Journal {
             return Err(error);
         }
         self.proof.is_done(&mut state, proven);
+        drop(state);
+        self.give_back_buffers();
         Ok(())
+    }
+
+    /// Nothing was committed for a while: what was kept for the next commit is given back.
+    fn give_back_buffers(&self) {
+        self.writer.lock().spare = Vec::new();
+        let mut pending = self.pending.lock();
+        if pending.body.is_empty() {
+            pending.body = Vec::new();
+        }
     }
 
     fn write_proofs(&self, members: &[Arc<Member>], mark: impl Fn(&[Key])) -> Result<(), LogError> {

@@ -72,6 +72,8 @@ pub struct Partition {
 enum Door {
     #[default]
     Open,
+    /// It could not be the last time, which was said; the next may go better.
+    Stuck,
     /// It was tried, and will not go better before the next start.
     Failed(Box<LogError>),
     /// The partition is deleted.
@@ -213,7 +215,7 @@ impl Partition {
         }
         let mut door = self.opening.lock();
         match &*door {
-            Door::Open => {}
+            Door::Open | Door::Stuck => {}
             Door::Failed(error) => return Err((**error).clone()),
             Door::Closed => return Err(LogError::Closed),
         }
@@ -221,15 +223,29 @@ impl Partition {
             return Ok(log);
         }
         let opened = self.open();
-        if let Err(error) = &opened {
-            tracing::error!(
-                topic = %self.id.topic, partition = self.id.index, %error,
-                "the partition is offline: its log cannot be opened"
-            );
-            if !matches!(error, LogError::Io { .. } | LogError::Full { .. }) {
-                *door = Door::Failed(Box::new(error.clone()));
+        let was_stuck = matches!(&*door, Door::Stuck);
+        let (topic, partition) = (&self.id.topic, self.id.index);
+        *door = match &opened {
+            Ok(_) => {
+                if was_stuck {
+                    tracing::info!(%topic, partition, "the partition's log could be opened again");
+                }
+                Door::Open
             }
-        }
+            Err(error) => {
+                // Clients ask again and again; once is enough to be told.
+                if !was_stuck {
+                    tracing::error!(
+                        %topic, partition, %error,
+                        "the partition is offline: its log cannot be opened"
+                    );
+                }
+                match error {
+                    LogError::Io { .. } | LogError::Full { .. } => Door::Stuck,
+                    lasting => Door::Failed(Box::new(lasting.clone())),
+                }
+            }
+        };
         opened
     }
 

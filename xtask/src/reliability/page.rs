@@ -78,7 +78,7 @@ pub(super) fn render(figures: &Value) -> Result<String> {
 const TEMPLATE: &str = "# Reliability, checked
 
 Generated out of {/how}, on {/date}, commit {/commit}, {/machine}. The figures as they came are in
-[reliability.json](reliability.json). CI runs all of it for every change, with fewer kills, failing calls and power cuts (`cargo
+[reliability.json](reliability.json). CI runs all of it for every change, but only each third of the failing calls (`cargo
 xtask reliability --check`). Times hold for what else the machine did meanwhile.
 
 | check | done | acknowledged records lost |
