@@ -34,6 +34,18 @@ def name_of(error):
     return NAMES.get(error.name(), error.name())
 
 
+def seek(consumer, place):
+    """Seeks once the partition is being read: after `assign` that takes librdkafka a moment."""
+    ends = time.monotonic() + CALL_SECONDS_MAX
+    while True:
+        try:
+            return consumer.seek(place)
+        except KafkaException as error:
+            if error.args[0].code() != confluent_kafka.KafkaError._STATE or time.monotonic() > ends:
+                raise
+            consumer.poll(0.05)
+
+
 def got(message):
     """A message as the comparison wants it."""
     headers = tuple((name, value) for name, value in message.headers() or ())
@@ -240,7 +252,7 @@ class ConfluentAdapter(Adapter):
         if offset is not None:
             # The seek proper: of a partition that is already being read.
             consumer.poll(0)
-            consumer.seek(TopicPartition(topic, 0, offset))
+            seek(consumer, TopicPartition(topic, 0, offset))
         records = []
         ends = time.monotonic() + CALL_SECONDS_MAX
         while len(records) < count and time.monotonic() < ends:
