@@ -159,6 +159,8 @@ fn fill(peer: &Peer, topic: &str, bytes: u64, segment_bytes: u64) -> Result<()> 
         ("file.delete.delay.ms", "0"),
         ("segment.bytes", segment.as_str()),
         ("min.cleanable.dirty.ratio", "0.01"),
+        // The records' timestamps are not of today.
+        ("retention.ms", "-1"),
     ]);
     talk.create_topic(topic, 1, &topic_settings)?;
     let keys = bytes / (VALUE_BYTES as u64) / RECORDS_PER_KEY;
