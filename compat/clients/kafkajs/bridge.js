@@ -156,6 +156,8 @@ const newConsumer = (groupId, more = {}, client = kafka) => client.consumer({
 async function readSome (topic, count, { group, offset, commit, onBatch }) {
   const consumer = newConsumer(group || `${topic}.read-${++serial}`)
   const records = []
+  const sought = offset !== undefined && offset !== null
+  const seek = () => consumer.seek({ topic, partition: 0, offset: String(offset) })
   let read = 0
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -167,6 +169,8 @@ async function readSome (topic, count, { group, offset, commit, onBatch }) {
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: async ({ batch, resolveOffset }) => {
+        // A group that had to join twice forgets what was sought before.
+        if (sought && batch.messages.length && Number(batch.messages[0].offset) < offset) return seek()
         for (const message of batch.messages) {
           if (read >= count) break
           if (onBatch) onBatch(message)
@@ -178,7 +182,7 @@ async function readSome (topic, count, { group, offset, commit, onBatch }) {
         if (read >= count || (last && Number(last.offset) + 1 >= Number(batch.highWatermark))) done(resolve)
       },
     }).catch((error) => done(reject, error))
-    if (offset !== undefined && offset !== null) consumer.seek({ topic, partition: 0, offset: String(offset) })
+    if (sought) seek()
   }).finally(async () => {
     if (commit && records.length) {
       await consumer.commitOffsets([{ topic, partition: 0, offset: String(records[records.length - 1].o + 1) }])
