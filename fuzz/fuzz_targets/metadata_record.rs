@@ -36,8 +36,8 @@ fn seeds() -> Vec<Vec<u8>> {
             leader: Some(NodeId(1)),
             leader_epoch: LeaderEpoch(0),
             partition_epoch: 0,
-            replicas: vec![NodeId(1)],
-            isr: vec![NodeId(1)],
+            replicas: [NodeId(1)].into(),
+            isr: [NodeId(1)].into(),
         },
         MetadataRecord::SetConfig {
             resource: ConfigResource::Topic("orders".to_owned()),
