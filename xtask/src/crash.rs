@@ -46,7 +46,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             python::build_and_run("compat/crash/folders.py", rest, &[])
         }
         "damage" => python::build_and_run("compat/crash/damage.py", rest, &[]),
-        "power" => python::build_and_run("compat/crash/power.py", rest, &[]),
+        "power" => {
+            // Planted bugs are lies of the library that is loaded before.
+            if rest.iter().any(|argument| argument.starts_with("--plant")) {
+                interposed()?;
+            }
+            python::build_and_run("compat/crash/power.py", rest, &[])
+        }
         "help" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -30,9 +30,9 @@ const RUNS: [&[&str]; 12] = [
     &["damage"],
     &["damage", "--plant"],
     &["power", "--cycles", "100"],
+    // The last ones: they build the broker once more, and otherwise it would be built back.
     &["power", "--cycles", "30", "--plant", "no-syncs"],
     &["power", "--cycles", "30", "--plant", "no-journal-syncs"],
-    // The last ones: they build the broker once more, and otherwise it would be built back.
     &["calls"],
     &["calls", "--plant"],
     &["folders"],
