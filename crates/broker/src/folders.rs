@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::broker::{METADATA_FOLDER, StartError};
 use crate::config::BrokerConfig;
+use crate::courier::ToWorkers;
 
 /// Threads that sync segments of one directory, for what is too large for the journal. Syncs of
 /// different logs overlap on a disk with a queue.
@@ -274,7 +275,7 @@ fn storage(node: NodeId, dir: LogDir) -> Arc<Storage> {
     let dir = Arc::new(dir);
     Arc::new(Storage {
         node,
-        syncer: Arc::new(Syncer::start(dir.clone(), SYNC_THREADS)),
+        syncer: Arc::new(Syncer::start(dir.clone(), SYNC_THREADS, ToWorkers::start())),
         dir,
         partitions: AtomicUsize::new(0),
     })

@@ -12,6 +12,7 @@ mod cleaner;
 mod cold_reads;
 pub mod config;
 mod configs;
+mod courier;
 pub mod error;
 mod flush;
 mod folders;

@@ -509,6 +509,11 @@ impl Journal {
         self.writer.lock().ring.release(start);
     }
 
+    /// Bytes of all entries written since the start.
+    pub(crate) fn given_bytes(&self) -> u64 {
+        self.writer.lock().ring.given_bytes()
+    }
+
     /// Bytes that a restart would have to read.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.writer.lock().ring.held_bytes()

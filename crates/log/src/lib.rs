@@ -62,5 +62,5 @@ pub use records::TimestampType;
 pub use region::Region;
 pub use retention::RetentionReport;
 pub use scrub::Scrubber;
-pub use sync::{DurableListener, Syncer};
+pub use sync::{AtOnce, Courier, DurableListener, News, Syncer};
 pub use validate::Origin;

@@ -563,6 +563,15 @@ impl LogDir {
         self.journal.held_bytes()
     }
 
+    /// Bytes that the journal was given since the start.
+    pub(crate) fn journal_bytes_given(&self) -> u64 {
+        self.journal.given_bytes()
+    }
+
+    pub(crate) fn open_count(&self) -> usize {
+        self.logs.lock().open.len()
+    }
+
     /// Moves logs that were closed from the open ones to the catalogue.
     fn retire(&self, closed: &[(Key, Arc<Log>)]) {
         let rests: Vec<Option<Rest>> = closed.iter().map(|(_, log)| log.rest()).collect();

@@ -1,13 +1,16 @@
 //! Group commit: one sync carries every append that was waiting for it.
 //!
 //! A log that was appended to is queued once, however many appends want it durable. The committer, a
-//! thread of its own, takes all that are queued, commits the journal once for all of them, and tells
-//! their listeners how far they are durable; appends that arrive meanwhile are carried by the next
+//! thread of its own, takes all that are queued, commits the journal once for all of them, and hands
+//! over the [`News`] of how far they are durable; appends that arrive meanwhile are carried by the next
 //! commit. A log with something that is not in the journal goes on to the threads that sync segments.
-//! Nothing of this runs on the threads that serve connections.
+//! Nothing of this runs on the threads that serve connections, but for the telling of the news: a
+//! [`Courier`] may take all of a commit there at once, which wakes a thread once and not for each log.
 //!
 //! A journal that has grown is cut short by a checkpoint, on one more thread. Should that not keep up,
-//! the committer waits for it: a restart is never left with more than that to read.
+//! the committer waits for it: a restart is never left with more than that to read. The same thread
+//! has the disk take over what is only in memory and the journal long before a checkpoint needs that: a
+//! disk that is given everything at once lets the next commit wait for all of it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -24,6 +27,11 @@ use crate::log_dir::LogDir;
 /// A checkpoint is due when the journal holds this much.
 const CHECKPOINT_AT_BYTES: u64 = 192 << 20;
 
+/// The segments are written behind whenever the journal was given this much, or so much for each open log
+/// if that is more: to write a page and an inode for a few bytes, again and again, helps nobody.
+const WRITE_BEHIND_BYTES: u64 = 16 << 20;
+const WRITE_BEHIND_BYTES_OF_LOG: u64 = 64 << 10;
+
 /// With this much nothing is committed before a checkpoint is done.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
@@ -35,6 +43,41 @@ pub trait DurableListener: Send + Sync + std::fmt::Debug {
     fn failed(&self, error: &LogError);
     /// Nobody used the log for a while, and it was closed: it holds what it says it does.
     fn rested(&self, _log: &Log) {}
+}
+
+/// Takes news to where telling them is cheap.
+pub trait Courier: Send + Sync + std::fmt::Debug {
+    /// Has [`News::tell`] called soon, and in the order in which news are handed over.
+    fn carry(&self, news: News);
+}
+
+/// Tells all news where they come up.
+#[derive(Clone, Copy, Debug)]
+pub struct AtOnce;
+
+impl Courier for AtOnce {
+    fn carry(&self, news: News) {
+        news.tell();
+    }
+}
+
+/// Logs that became durable further, or failed to, and whose listeners do not know yet.
+#[derive(Debug)]
+pub struct News(Vec<(Arc<Log>, Result<(), LogError>)>);
+
+impl News {
+    /// Tells the listeners.
+    pub fn tell(self) {
+        for (log, result) in self.0 {
+            let listener = log.listener.lock().as_ref().and_then(Weak::upgrade);
+            match (result, listener) {
+                // How far that is is looked up now: a truncation may have come in between.
+                (Ok(()), Some(listener)) => listener.durable(log.durable_end()),
+                (Err(LogError::Closed), _) | (_, None) => {}
+                (Err(error), Some(listener)) => listener.failed(&error),
+            }
+        }
+    }
 }
 
 /// Logs that wait for a thread.
@@ -53,25 +96,28 @@ struct Waiting {
 #[derive(Debug)]
 struct Shared {
     dir: Arc<LogDir>,
+    courier: Box<dyn Courier>,
     commits: Queue,
     syncs: Queue,
-    checkpoint: Checkpoint,
+    background: Background,
     /// Logs that could not be synced because the disk is full.
     starved: Mutex<Vec<Arc<Log>>>,
 }
 
+/// What is done in the background.
 #[derive(Debug, Default)]
-struct Checkpoint {
+struct Background {
     due: Mutex<Due>,
     changed: Condvar,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Due {
-    #[default]
-    No,
-    Yes,
-    Stopping,
+#[derive(Debug, Default)]
+struct Due {
+    checkpoint: bool,
+    write_behind: bool,
+    stopping: bool,
+    /// What the journal had been given when the segments were last written behind.
+    written_behind: u64,
 }
 
 /// Makes logs durable that were written to.
@@ -85,12 +131,13 @@ impl Syncer {
     /// Starts the committer, `threads` threads (one at least) that sync segments, which lets syncs of
     /// different logs overlap, and the one that makes checkpoints.
     #[must_use]
-    pub fn start(dir: Arc<LogDir>, threads: usize) -> Syncer {
+    pub fn start(dir: Arc<LogDir>, threads: usize, courier: impl Courier + 'static) -> Syncer {
         let shared = Arc::new(Shared {
             dir,
+            courier: Box::new(courier),
             commits: Queue::default(),
             syncs: Queue::default(),
-            checkpoint: Checkpoint::default(),
+            background: Background::default(),
             starved: Mutex::default(),
         });
         let start = |name: String, work: fn(&Shared)| {
@@ -99,7 +146,7 @@ impl Syncer {
         };
         let named = [
             start("commit".to_owned(), Shared::commit),
-            start("checkpoint".to_owned(), Shared::make_checkpoints),
+            start("checkpoint".to_owned(), Shared::work_behind),
         ];
         let syncing = (0..threads.max(1)).map(|n| start(format!("sync-{n}"), Shared::sync));
         let threads = named.into_iter().chain(syncing).flatten().collect();
@@ -123,8 +170,8 @@ impl Syncer {
     /// Makes durable what is queued and ends the threads.
     pub fn stop(&self) {
         self.shared.commits.stop();
-        *self.shared.checkpoint.due.lock() = Due::Stopping;
-        self.shared.checkpoint.changed.notify_all();
+        self.shared.background.due.lock().stopping = true;
+        self.shared.background.changed.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock());
         let own = std::thread::current().id();
         // The last reference may be dropped by one of them, which ends by itself.
@@ -177,18 +224,20 @@ impl Shared {
             let committed = self.dir.commit();
             // A journal without room has lost nothing; the segments are synced instead.
             let full = committed.as_ref().is_err_and(LogError::is_full);
+            let failed = committed.as_ref().err().filter(|_| !full);
+            let mut news = Vec::with_capacity(logs.len());
             for log in logs {
-                let failed = committed.as_ref().err().filter(|_| !full).cloned();
-                tell(&log, failed.map_or_else(|| Ok(log.take_committed()), Err));
-                let more = if full {
-                    log.log_end() > log.durable_end()
-                } else {
-                    committed.is_ok() && log.needs_sync()
+                let more = match failed {
+                    Some(_) => false,
+                    None if full => log.log_end() > log.durable_end(),
+                    None => log.take_committed(),
                 };
                 if more && !log.queued.swap(true, Ordering::AcqRel) {
-                    self.syncs.push(log);
+                    self.syncs.push(log.clone());
                 }
+                news.push((log, failed.map_or(Ok(()), |error| Err(error.clone()))));
             }
+            self.courier.carry(News(news));
             self.watch_journal();
         }
         self.syncs.stop();
@@ -199,7 +248,7 @@ impl Shared {
             log.queued.store(false, Ordering::Release);
             match log.sync_unjournaled() {
                 Err(error) if error.is_full() => self.starved.lock().push(log),
-                synced => tell(&log, synced),
+                synced => self.courier.carry(News(vec![(log, synced.map(|_| ()))])),
             }
         }
     }
@@ -208,30 +257,41 @@ impl Shared {
         let held = self.dir.journal_bytes();
         if held > JOURNAL_BYTES_MAX {
             self.make_checkpoint();
-        } else if held > CHECKPOINT_AT_BYTES {
-            let mut due = self.checkpoint.due.lock();
-            if *due == Due::No {
-                *due = Due::Yes;
-                self.checkpoint.changed.notify_all();
-            }
+            return;
+        }
+        let given = self.dir.journal_bytes_given();
+        let mut due = self.background.due.lock();
+        let checkpoint = held > CHECKPOINT_AT_BYTES && !due.checkpoint;
+        let logs = u64::try_from(self.dir.open_count()).unwrap_or(u64::MAX);
+        let step = WRITE_BEHIND_BYTES.max(WRITE_BEHIND_BYTES_OF_LOG.saturating_mul(logs));
+        let write_behind = !due.write_behind && given - due.written_behind > step;
+        if checkpoint || write_behind {
+            due.checkpoint |= checkpoint;
+            due.write_behind |= write_behind;
+            due.written_behind = given;
+            self.background.changed.notify_all();
         }
     }
 
-    fn make_checkpoints(&self) {
+    fn work_behind(&self) {
         loop {
-            let mut due = self.checkpoint.due.lock();
-            while *due == Due::No {
-                self.checkpoint.changed.wait(&mut due);
+            let mut due = self.background.due.lock();
+            while !due.checkpoint && !due.write_behind && !due.stopping {
+                self.background.changed.wait(&mut due);
             }
-            if *due == Due::Stopping {
+            if due.stopping {
                 return;
             }
+            let checkpoint = due.checkpoint;
             drop(due);
-            self.make_checkpoint();
-            let mut due = self.checkpoint.due.lock();
-            if *due == Due::Yes {
-                *due = Due::No;
+            if checkpoint {
+                self.make_checkpoint();
+            } else if let Err(error) = self.dir.write_behind() {
+                tracing::debug!(%error, "not synced ahead of a checkpoint");
             }
+            let mut due = self.background.due.lock();
+            due.write_behind = false;
+            due.checkpoint &= !checkpoint;
         }
     }
 
@@ -239,15 +299,5 @@ impl Shared {
         if let Err(error) = self.dir.checkpoint() {
             tracing::error!(%error, "no checkpoint: the journal cannot be cut short");
         }
-    }
-}
-
-/// Tells the listener how far the log is durable now.
-fn tell(log: &Log, result: Result<Offset, LogError>) {
-    let listener = log.listener.lock().as_ref().and_then(Weak::upgrade);
-    match (result, listener) {
-        (Ok(end), Some(listener)) => listener.durable(end),
-        (Err(LogError::Closed), _) | (_, None) => {}
-        (Err(error), Some(listener)) => listener.failed(&error),
     }
 }

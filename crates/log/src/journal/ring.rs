@@ -46,6 +46,8 @@ pub(super) struct Ring {
     turn: u64,
     /// Entries before this one are not needed.
     start: u64,
+    /// Bytes of all entries written.
+    given: u64,
 }
 
 /// Where the next entry will be.
@@ -83,6 +85,7 @@ impl Ring {
             position: 0,
             turn: 0,
             start,
+            given: 0,
         })
     }
 
@@ -97,6 +100,11 @@ impl Ring {
         held.filter(|(n, slot)| Some(*n) == self.current || slot.last >= self.start)
             .map(|(n, slot)| if Some(n) == self.current { self.position } else { slot.filled })
             .sum()
+    }
+
+    /// Bytes of all entries written since the ring was opened.
+    pub fn given_bytes(&self) -> u64 {
+        self.given
     }
 
     /// The place for an entry of `len` bytes: behind the last, or at the beginning of another file.
@@ -174,6 +182,7 @@ impl Ring {
         slot.file.sync_data().map_err(failed("sync"))?;
         slot.last = sequence;
         self.position = end;
+        self.given += entry::footprint(len);
         Ok(slot.filled.saturating_sub(before))
     }
 }

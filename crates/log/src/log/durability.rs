@@ -100,28 +100,18 @@ impl Log {
                 Err(error) if error.is_full() => return self.sync(),
                 committed => committed?,
             }
-            self.take_committed();
         }
-        if self.needs_sync() { self.sync_unjournaled() } else { Ok(self.durable_end()) }
+        if self.take_committed() { self.sync_unjournaled() } else { Ok(self.durable_end()) }
     }
 
-    /// Takes over what the journal has made durable, and says up to where everything is.
-    pub(crate) fn take_committed(&self) -> Offset {
-        if let Some(joined) = &self.journal {
-            // A truncation holds this lock while it lowers both.
-            let _writer = self.writer.lock();
-            self.durable_end.fetch_max(joined.member.committed().0, Ordering::AcqRel);
-        }
-        self.durable_end()
-    }
-
-    /// Whether something waits to be durable that is not in the journal.
-    pub(crate) fn needs_sync(&self) -> bool {
+    /// Takes over what the journal has made durable, and says whether something waits for a sync that
+    /// is not in the journal.
+    pub(crate) fn take_committed(&self) -> bool {
+        // A truncation holds this lock while it lowers both.
         let writer = self.writer.lock();
-        match &self.journal {
-            Some(_) => writer.unjournaled_end > self.durable_end(),
-            None => self.log_end() > self.durable_end(),
-        }
+        let Some(joined) = &self.journal else { return self.log_end() > self.durable_end() };
+        self.durable_end.fetch_max(joined.member.committed().0, Ordering::AcqRel);
+        writer.unjournaled_end > self.durable_end()
     }
 
     /// [`Log::sync`], and index files and a producer snapshot for the active segment when it has grown

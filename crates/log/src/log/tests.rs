@@ -292,7 +292,7 @@ mod at_once {
     use std::sync::atomic::AtomicI64;
 
     use super::*;
-    use crate::{DurableListener, Syncer};
+    use crate::{AtOnce, DurableListener, Syncer};
 
     #[derive(Debug, Default)]
     struct Ear(AtomicI64);
@@ -316,7 +316,7 @@ mod at_once {
         let dir = Arc::new(LogDir::open(&folder.0, &folder.1, 1).unwrap());
         let config = LogConfig { segment_bytes: 8_000, retention_ms: None, ..LogConfig::default() };
         let log = dir.open_log("t", 0, Uuid::from_u128(7), config).unwrap();
-        let syncer = Syncer::start(dir.clone(), 2);
+        let syncer = Syncer::start(dir.clone(), 2, AtOnce);
         let ear = Arc::new(Ear::default());
         let weak: Weak<dyn DurableListener> = Arc::downgrade(&ear) as Weak<_>;
         log.set_listener(weak);
@@ -383,7 +383,7 @@ mod at_once {
         bench.log.set_listener(weak);
         bench.append(&["a"]);
         bench.sim.disk.fail_sync(1);
-        let syncer = Syncer::start(bench.dir.clone(), 1);
+        let syncer = Syncer::start(bench.dir.clone(), 1, AtOnce);
         syncer.request(&bench.log);
         syncer.stop();
         assert!(failed.0.load(Ordering::Acquire));

@@ -47,6 +47,13 @@ impl LogDir {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Has the disk take over what is only in the page cache, and says nothing of it to anybody: the next
+    /// checkpoint will find it done.
+    pub(crate) fn write_behind(&self) -> Result<(), LogError> {
+        let synced = self.env.disk.sync_all(&self.path);
+        self.journal.fencing(synced.map_err(|error| LogError::io(&self.path, "sync", error)))
+    }
+
     /// Closes the logs that nobody used since this was last called: they rest.
     pub fn rest_unused(&self) {
         // To ask a log may read from its disk, so it is done before a lock is taken.

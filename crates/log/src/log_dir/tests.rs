@@ -344,3 +344,18 @@ fn many_logs_are_all_closed_and_empty_ones_have_no_indexes() {
         assert_eq!((log.log_end(), indexed), (Offset(records), records == 1), "{partition}");
     }
 }
+
+#[test]
+fn a_failure_to_write_behind_fences_the_folder() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let log = dir.open_log("t", 0, Uuid::from_u128(1), LogConfig::default()).unwrap();
+    append(&sim, &log);
+    dir.write_behind().unwrap();
+    append(&sim, &log);
+    sim.disk.fail_sync(1);
+    dir.write_behind().unwrap_err();
+    // What was lost on its way to the disk is told only once: nothing may be acknowledged from here on.
+    assert!(dir.fenced().is_some());
+    log.commit().unwrap_err();
+}
