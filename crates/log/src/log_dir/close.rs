@@ -2,7 +2,8 @@
 //!
 //! A few logs are synced one by one. Of many, everything is written out first, and then the whole file
 //! system is synced once: a sync each would take the time of all of them. The locks that keep others
-//! from syncing these logs are held meanwhile; appends go on.
+//! from syncing these logs are held meanwhile; appends go on. They are taken in the order of the logs'
+//! keys: whoever takes many does, or two of them would wait for each other for ever.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -77,6 +78,7 @@ impl LogDir {
 
     /// Closes logs, but for those that somebody else has to do with.
     fn rest(&self, mut chosen: Vec<(Key, Arc<Log>)>) {
+        chosen.sort_by_key(|(key, _)| *key);
         {
             let mut logs = self.logs.lock();
             let Logs { open, busy, .. } = &mut *logs;
@@ -149,8 +151,8 @@ impl LogDir {
         }
     }
 
-    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once. Returns a
-    /// failure, if there was one, after all others were done.
+    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once. The logs
+    /// are in the order of their keys. Returns a failure, if there was one, after all others were done.
     fn sync_together(
         &self,
         logs: &[Arc<Log>],
@@ -183,3 +185,6 @@ impl LogDir {
         failed
     }
 }
+
+#[cfg(test)]
+mod tests;

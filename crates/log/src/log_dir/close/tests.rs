@@ -1,0 +1,61 @@
+//! Logs that are closed: beside each other, beside a checkpoint, and on a disk that does not go along.
+
+use std::path::Path;
+
+use env::Disk;
+use env::sim::{CrashLoss, Sim};
+use parking_lot::Mutex;
+use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::{DurableListener, LogConfig, Origin};
+
+const DATA: &str = "/data";
+const TOPIC: Uuid = Uuid::from_u128(9);
+
+fn open(sim: &Sim) -> Arc<LogDir> {
+    Arc::new(LogDir::open(&sim.env(), Path::new(DATA), 1).unwrap())
+}
+
+fn log(dir: &LogDir, partition: i32) -> Arc<Log> {
+    dir.open_log("t", partition, TOPIC, LogConfig::default()).unwrap()
+}
+
+fn append(sim: &Sim, log: &Log) {
+    let mut batch = BatchBuilder::new(Codec::None);
+    batch.push(Timestamp(sim.env().clock.wall_ms()), None, Some(b"v"), &[]);
+    log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(0), Origin::Client).unwrap();
+}
+
+/// Notes in which order logs came to rest.
+#[derive(Debug, Default)]
+struct Order(Mutex<Vec<Arc<str>>>);
+
+impl DurableListener for Order {
+    fn durable(&self, _end: Offset) {}
+    fn failed(&self, _error: &LogError) {}
+    fn rested(&self, log: &Log) {
+        self.0.lock().push(log.dir().to_string_lossy().into());
+    }
+}
+
+/// Whoever closes or syncs many logs holds the locks of all of them: if two did so in different orders,
+/// they would wait for each other for ever.
+#[test]
+fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let order = Arc::new(Order::default());
+    let listener: Arc<dyn DurableListener> = order.clone();
+    // The last was used longest ago.
+    for partition in (100..200).rev() {
+        let log = log(&dir, partition);
+        log.set_listener(Arc::downgrade(&listener));
+        append(&sim, &log);
+    }
+    dir.rest_longest_unused();
+    let order = order.0.lock().clone();
+    assert!(order.len() > SYNCED_ONE_BY_ONE, "{} were closed", order.len());
+    assert!(order.is_sorted(), "{order:?}");
+}
