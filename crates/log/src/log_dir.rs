@@ -598,7 +598,8 @@ impl LogDir {
             }
             catalogue
         };
-        if let Some(start) = start {
+        // Of a folder that failed nobody knows any more what is on the disk.
+        if let Some(start) = start.filter(|_| self.fence.get().is_none()) {
             catalogue.journal_start = catalogue.journal_start.max(start);
         }
         let bytes = catalogue.encode();

@@ -171,11 +171,10 @@ impl LogDir {
                 Err(error) => failed = Some(error),
             }
         }
-        let (first, ..) = written.first()?;
         if written.iter().any(|(_, _, out)| !out.is_empty()) {
             let synced = self.env.disk.sync_all(&self.path);
             let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
-            if let Err(error) = first.fencing(synced) {
+            if let Err(error) = self.journal.fencing(synced) {
                 return Some(error);
             }
         }

@@ -59,3 +59,24 @@ fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
     assert!(order.len() > SYNCED_ONE_BY_ONE, "{} were closed", order.len());
     assert!(order.is_sorted(), "{order:?}");
 }
+
+/// Also where none of many can be synced.
+#[test]
+fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let count = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 2;
+    let logs: Vec<_> = (0..count).map(|partition| log(&dir, partition)).collect();
+    logs.iter().for_each(|log| append(&sim, log));
+    dir.commit().unwrap();
+    sim.disk.fail_sync(1);
+    assert!(logs[0].sync().is_err());
+    assert!(dir.checkpoint().is_err(), "the folder is fenced");
+    drop((logs, dir));
+    sim.disk.crash(CrashLoss::Everything);
+
+    let dir = open(&sim);
+    for partition in 0..count {
+        assert_eq!(log(&dir, partition).log_end(), Offset(1), "{partition}");
+    }
+}
