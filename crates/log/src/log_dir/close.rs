@@ -4,6 +4,9 @@
 //! system is synced once: a sync each would take the time of all of them. The locks that keep others
 //! from syncing these logs are held meanwhile; appends go on. They are taken in the order of the logs'
 //! keys: whoever takes many does, or two of them would wait for each other for ever.
+//!
+//! The journal is cut short only when all that it has is synced elsewhere. So a log that somebody else is
+//! closing right now is not taken for synced.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -28,6 +31,7 @@ impl LogDir {
         self.sync_replayed()?;
         let mut unsynced = self.open_logs();
         unsynced.retain(|log| log.is_unsynced());
+        let mut is_closing = false;
         let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
             let replaced = RefCell::new(Vec::new());
             let failed = self.sync_together(&unsynced, |log| {
@@ -39,12 +43,20 @@ impl LogDir {
                 replaced.filter_map(|(log, snapshot)| log.remove_snapshot(snapshot).err()).next()
             })
         } else {
-            let checkpoints = unsynced.iter().map(|log| log.checkpoint());
-            let failures = checkpoints.filter_map(Result::err);
-            failures.filter(|error| !matches!(error, LogError::Closed)).collect::<Vec<_>>().pop()
+            let mut failed = None;
+            for log in &unsynced {
+                match log.checkpoint() {
+                    Ok(_) => {}
+                    Err(LogError::Closed) => {
+                        is_closing |= !log.is_deleted() && log.synced_end() < log.log_end();
+                    }
+                    Err(error) => failed = Some(error),
+                }
+            }
+            failed
         };
-        // The journal is needed further where something could not be synced.
-        self.write_catalogue(failed.is_none().then_some(start))?;
+        // The journal is needed further where something could not be synced, or is not yet.
+        self.write_catalogue((failed.is_none() && !is_closing).then_some(start))?;
         failed.map_or(Ok(()), Err)
     }
 

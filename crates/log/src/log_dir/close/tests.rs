@@ -60,6 +60,29 @@ fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
     assert!(order.is_sorted(), "{order:?}");
 }
 
+/// What a log that is being closed has only in the journal is needed there until its sync is done.
+#[test]
+fn a_checkpoint_beside_a_close_does_not_give_up_the_journal() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let closing = log(&dir, 0);
+    append(&sim, &closing);
+    assert_eq!(closing.commit().unwrap(), Offset(1));
+    let (other, disk) = (dir.clone(), sim.disk.clone());
+    sim.disk.stall_sync(
+        1,
+        Box::new(move |_| {
+            other.checkpoint().unwrap();
+            disk.crash(CrashLoss::Everything);
+        }),
+    );
+    dir.rest_again(&closing);
+    drop((closing, dir));
+
+    let log = log(&open(&sim), 0);
+    assert_eq!((log.log_end(), log.damages().len()), (Offset(1), 0));
+}
+
 /// Also where none of many can be synced.
 #[test]
 fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
