@@ -282,7 +282,18 @@ impl Log {
         if !self.begin_close()? {
             return Ok(());
         }
-        self.sync_locked().map(|_| ())
+        let synced = self.sync_locked().map(|_| ());
+        if synced.is_err() {
+            self.take_back_close();
+        }
+        synced
+    }
+
+    /// The sync that has to follow [`Log::begin_close`] failed: the log is as open as it was. Were it
+    /// closed, nobody would remember that it has something that is not synced. The caller holds
+    /// `syncing` since.
+    pub(crate) fn take_back_close(&self) {
+        self.closed.store(false, Ordering::Release);
     }
 
     /// The first half of closing: from here on nothing is appended, and the sync that must follow
@@ -294,13 +305,13 @@ impl Log {
             return Ok(false);
         }
         self.check_fence()?;
-        self.closed.store(true, Ordering::Release);
         if self.log_end() > Offset::ZERO && writer.settled != Some(self.log_end()) {
             let index = Arc::new(writer.active.finished_index());
             let active = writer.active.clone();
             writer.pending.push(Pending::Indexes(active, index));
             let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
             writer.pending.push(snapshot);
+            writer.settled = Some(self.log_end());
         }
         if std::mem::take(&mut writer.reserved) > 0 {
             // Blocks that were reserved and not used.
@@ -310,6 +321,7 @@ impl Log {
                 trimmed.map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
             )?;
         }
+        self.closed.store(true, Ordering::Release);
         Ok(true)
     }
 

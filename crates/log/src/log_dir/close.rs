@@ -5,8 +5,9 @@
 //! from syncing these logs are held meanwhile; appends go on. They are taken in the order of the logs'
 //! keys: whoever takes many does, or two of them would wait for each other for ever.
 //!
-//! The journal is cut short only when all that it has is synced elsewhere. So a log that somebody else is
-//! closing right now is not taken for synced.
+//! The journal is cut short only when all that it has is synced elsewhere. So a log that cannot be
+//! closed stays open, where the next checkpoint finds it, and one that somebody else is closing right
+//! now is not taken for synced.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -34,10 +35,11 @@ impl LogDir {
         let mut is_closing = false;
         let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
             let replaced = RefCell::new(Vec::new());
-            let failed = self.sync_together(&unsynced, |log| {
+            let prepare = |log: &Arc<Log>| {
                 replaced.borrow_mut().push((log.clone(), log.write_large_index()?));
                 Ok(true)
-            });
+            };
+            let failed = self.sync_together(&unsynced, prepare, |_| {});
             let replaced = replaced.into_inner().into_iter();
             failed.or_else(|| {
                 replaced.filter_map(|(log, snapshot)| log.remove_snapshot(snapshot).err()).next()
@@ -156,19 +158,21 @@ impl LogDir {
 
     fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {
         if logs.len() > SYNCED_ONE_BY_ONE {
-            self.sync_together(logs, |log| log.begin_close())
+            self.sync_together(logs, |log| log.begin_close(), |log| log.take_back_close())
         } else {
             // All of them, whatever becomes of one.
             logs.iter().filter_map(|log| log.close().err()).collect::<Vec<_>>().pop()
         }
     }
 
-    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once. The logs
-    /// are in the order of their keys. Returns a failure, if there was one, after all others were done.
+    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once; what was
+    /// prepared and not synced is taken back. The logs are in the order of their keys. Returns a failure,
+    /// if there was one, after all others were done.
     fn sync_together(
         &self,
         logs: &[Arc<Log>],
         prepare: impl Fn(&Arc<Log>) -> Result<bool, LogError>,
+        take_back: impl Fn(&Log),
     ) -> Option<LogError> {
         let mut failed = None;
         let mut written: Vec<(&Arc<Log>, MutexGuard<'_, ()>, WrittenOut)> = Vec::new();
@@ -180,13 +184,17 @@ impl LogDir {
                     written.push((log, one_at_a_time, out));
                 }
                 Ok(None) | Err(LogError::Closed) => {}
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    take_back(log);
+                    failed = Some(error);
+                }
             }
         }
         if written.iter().any(|(_, _, out)| !out.is_empty()) {
             let synced = self.env.disk.sync_all(&self.path);
             let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
             if let Err(error) = self.journal.fencing(synced) {
+                written.iter().for_each(|(log, ..)| take_back(log));
                 return Some(error);
             }
         }

@@ -83,6 +83,65 @@ fn a_checkpoint_beside_a_close_does_not_give_up_the_journal() {
     assert_eq!((log.log_end(), log.damages().len()), (Offset(1), 0));
 }
 
+/// The same of one that could not be closed.
+#[test]
+fn a_log_that_cannot_be_closed_is_synced_by_the_next_checkpoint() {
+    for count in [1, SYNCED_ONE_BY_ONE + 1] {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let count = i32::try_from(count).unwrap();
+        for partition in 0..count {
+            append(&sim, &log(&dir, partition));
+        }
+        dir.commit().unwrap();
+        dir.rest_unused();
+        // No room for indexes.
+        sim.disk.limit_space(0);
+        dir.rest_unused();
+        sim.disk.limit_space(1 << 30);
+        dir.checkpoint().unwrap();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Everything);
+
+        let dir = open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
+        }
+    }
+}
+
+/// What the kernel has dropped is in the journal, and in the page cache as if nothing were wrong.
+#[test]
+fn a_folder_that_is_fenced_by_a_close_keeps_its_journal() {
+    for count in [1, SYNCED_ONE_BY_ONE + 1] {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let count = i32::try_from(count).unwrap();
+        for partition in 0..count {
+            append(&sim, &log(&dir, partition));
+        }
+        dir.commit().unwrap();
+        dir.rest_unused();
+        sim.disk.fail_sync(1);
+        dir.rest_unused();
+        assert!(dir.fenced().is_some());
+        // Upkeep goes on; whether that succeeds is all the same.
+        let _ = dir.checkpoint();
+        let _ = dir.close();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Everything);
+
+        let dir = open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
+        }
+    }
+}
+
 /// Also where none of many can be synced.
 #[test]
 fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
@@ -102,4 +161,24 @@ fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
     for partition in 0..count {
         assert_eq!(log(&dir, partition).log_end(), Offset(1), "{partition}");
     }
+}
+
+/// Whoever held a log that could not be closed goes on with it.
+#[test]
+fn a_log_that_cannot_be_closed_is_open_still() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = log(&dir, 0);
+    append(&sim, &log);
+    sim.disk.limit_space(0);
+    assert!(log.close().unwrap_err().is_full());
+    sim.disk.limit_space(1 << 40);
+    dir.measure_space();
+    append(&sim, &log);
+    assert!(Arc::ptr_eq(&log, &self::log(&dir, 0)));
+    dir.close().unwrap();
+    drop((log, dir));
+    let dir = open(&sim);
+    assert!(dir.was_clean());
+    assert_eq!(self::log(&dir, 0).log_end(), Offset(2));
 }
