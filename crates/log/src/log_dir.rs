@@ -277,7 +277,7 @@ impl LogDir {
         };
         self.settled.notify_all();
         if crowded {
-            self.rest_longest_unused();
+            self.rest_longest_unused(key);
         }
         opened
     }

@@ -82,11 +82,14 @@ impl LogDir {
         );
     }
 
-    /// Closes those that nobody has used for longest, where more logs are open than may be.
-    pub(super) fn rest_longest_unused(&self) {
+    /// Closes those that nobody has used for longest, where more logs are open than may be: a part of
+    /// them at once, and not the one that was opened just now.
+    pub(super) fn rest_longest_unused(&self, opened: Key) {
         let mut chosen = self.open_by_key();
+        chosen.retain(|(key, _)| *key != opened);
         chosen.sort_by_cached_key(|(_, log)| log.used.load(Ordering::Relaxed));
-        chosen.truncate(CROWD_MIN.max(self.handles.most(&*self.env.disk) / CROWD_PART));
+        let most = CROWD_MIN.max(self.handles.most(&*self.env.disk) / CROWD_PART);
+        chosen.truncate(most.min(chosen.len().div_ceil(2)));
         self.rest(chosen);
     }
 

@@ -190,6 +190,19 @@ fn more_logs_than_handles_are_not_held_open() {
     }
 }
 
+/// Also where fewer may be than are closed at once.
+#[test]
+fn a_log_is_open_when_it_is_handed_out() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(30);
+    let dir = open(&sim).unwrap();
+    for partition in 0..100 {
+        let log = dir.open_log("t", partition, Uuid::from_u128(9), LogConfig::default()).unwrap();
+        assert!(!log.is_closed(), "{partition}");
+        append(&sim, &log);
+    }
+}
+
 /// The others have to make room, whatever their place in the folder.
 #[test]
 fn a_log_that_is_used_all_the_time_stays_open_in_a_crowd() {

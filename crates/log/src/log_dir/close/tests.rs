@@ -54,7 +54,7 @@ fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
         log.set_listener(Arc::downgrade(&listener));
         append(&sim, &log);
     }
-    dir.rest_longest_unused();
+    dir.rest_longest_unused((TOPIC, 0));
     let order = order.0.lock().clone();
     assert!(order.len() > SYNCED_ONE_BY_ONE, "{} were closed", order.len());
     assert!(order.is_sorted(), "{order:?}");
