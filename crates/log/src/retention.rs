@@ -172,7 +172,15 @@ impl Log {
 
     /// Removes the files whose delay is over.
     pub(crate) fn remove_due(&self) -> Result<usize, LogError> {
-        let now = self.env.clock.monotonic();
+        self.remove_due_at(self.env.clock.monotonic())
+    }
+
+    /// Removes all files that wait for it: the log is closed, and nobody would come back for them.
+    pub(crate) fn remove_doomed(&self) -> Result<(), LogError> {
+        self.remove_due_at(Duration::MAX).map(|_| ())
+    }
+
+    fn remove_due_at(&self, now: Duration) -> Result<usize, LogError> {
         let mut doomed = self.doomed.lock();
         let mut removed = 0;
         for gone in doomed.extract_if(.., |doomed| doomed.due <= now) {

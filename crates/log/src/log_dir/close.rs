@@ -160,12 +160,19 @@ impl LogDir {
     }
 
     fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {
-        if logs.len() > SYNCED_ONE_BY_ONE {
+        let failed = if logs.len() > SYNCED_ONE_BY_ONE {
             self.sync_together(logs, |log| log.begin_close(), |log| log.take_back_close())
         } else {
             // All of them, whatever becomes of one.
             logs.iter().filter_map(|log| log.close().err()).collect::<Vec<_>>().pop()
+        };
+        for log in logs.iter().filter(|log| log.is_closed()) {
+            // What cannot be removed now is when it is opened again.
+            if let Err(error) = log.remove_doomed() {
+                tracing::warn!(%error, "a deleted segment is still on the disk");
+            }
         }
+        failed
     }
 
     /// Prepares every log, writes out those that are to be synced, and syncs all of them at once; what was

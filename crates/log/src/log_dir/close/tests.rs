@@ -182,3 +182,31 @@ fn a_log_that_cannot_be_closed_is_open_still() {
     assert!(dir.was_clean());
     assert_eq!(self::log(&dir, 0).log_end(), Offset(2));
 }
+
+/// Nobody would come back for them before the partition is used again.
+#[test]
+fn a_log_that_is_closed_leaves_no_deleted_segments() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let config = LogConfig { segment_bytes: 100, retention_bytes: Some(1), ..LogConfig::default() };
+    let partitions = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 5;
+    let logs: Vec<_> = (0..partitions)
+        .map(|partition| dir.open_log("t", partition, TOPIC, config.clone()).unwrap())
+        .collect();
+    for log in &logs {
+        (0..3).for_each(|_| append(&sim, log));
+        assert_eq!(log.sync().unwrap(), Offset(3));
+        assert!(log.apply_retention().unwrap().segments_deleted > 0);
+    }
+    let left = || -> Vec<String> {
+        let files = |n: i32| sim.disk.read_dir(&Path::new(DATA).join(format!("t-{n}"))).unwrap();
+        let names = (0..partitions).flat_map(files).map(|entry| entry.name);
+        names.filter(|name| name.ends_with(crate::names::DELETED)).collect()
+    };
+    assert!(!left().is_empty(), "they are deleted later");
+    // One alone, and all others together.
+    dir.rest_again(&logs[0]);
+    drop(logs);
+    dir.close().unwrap();
+    assert_eq!(left(), Vec::<String>::new());
+}
