@@ -133,6 +133,7 @@ impl Joined {
 
     /// Says for good where the log begins and how far it is durable.
     pub fn mark(&self, marks: Marks) -> Result<(), LogError> {
+        self.journal.commit_stuck()?;
         self.mark_later(marks);
         self.journal.commit()
     }
@@ -163,6 +164,7 @@ impl Joined {
     /// these marks; nothing may be appended to it meanwhile.
     pub fn cut(&self, marks: Marks) -> Result<(), LogError> {
         let end = marks.durable_end.0;
+        self.journal.commit_stuck()?;
         self.member.written.fetch_min(end, Ordering::AcqRel);
         self.journal.put_marks(&self.member, marks, Reason::Cut);
         self.journal.commit()?;
@@ -331,6 +333,7 @@ impl Journal {
     /// this is not to be written again.
     pub(crate) fn forget(&self, partitions: &[Key], below: Offset) -> Result<(), LogError> {
         for some in partitions.chunks(FORGOTTEN_AT_ONCE) {
+            self.commit_stuck()?;
             let mut pending = self.pending.lock();
             for &(topic_id, partition) in some {
                 Record::Forget { topic_id, partition, below }.put(&mut pending.body);
@@ -384,7 +387,8 @@ impl Journal {
         self.commit_group(&mut writer, Group { pending, ends })
     }
 
-    /// Writes what a full disk kept from being written, if there is such.
+    /// Writes what a full disk kept from being written, if there is such. Comes before whatever is asked
+    /// for again after a failure: else the next entry would grow with each time.
     pub(crate) fn commit_stuck(&self) -> Result<(), LogError> {
         self.commit_stuck_by(&mut self.writer.lock())
     }
