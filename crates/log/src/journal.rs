@@ -210,7 +210,8 @@ struct Writer {
     defined: (u64, BTreeSet<u32>),
     /// An empty buffer for the next to come.
     spare: Vec<u8>,
-    /// What a full disk kept from being written: it goes before all that came later.
+    /// What a full disk kept from being written, or that there was no descriptor for another file: it
+    /// goes before all that came later.
     stuck: Option<Group>,
 }
 
@@ -406,9 +407,11 @@ impl Journal {
     fn commit_group(&self, writer: &mut Writer, group: Group) -> Result<(), LogError> {
         match writer.write(&*self.env.disk, self, &group.pending) {
             Ok(grown) => self.room.take(grown),
-            Err(error) if error.is_full() => {
+            Err(error) if error.is_passing() => {
                 // What lies torn behind the last entry is written over by the next try.
-                self.room.is_exhausted(&error);
+                if error.is_full() {
+                    self.room.is_exhausted(&error);
+                }
                 writer.stuck = Some(group);
                 return Err(error);
             }

@@ -717,3 +717,23 @@ fn what_is_asked_for_on_a_full_disk_does_not_pile_up() {
     let dir = open(&sim);
     assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["kept"]);
 }
+
+/// It is no fault of the disk, and the next commit may find one.
+#[test]
+fn a_process_without_a_free_descriptor_does_not_fence_the_folder() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "kept");
+    // There is no file of the journal yet.
+    sim.disk.limit_handles(0);
+    dir.commit().unwrap_err();
+    dir.write_behind().unwrap_err();
+    assert!(dir.fenced().is_none(), "{:?}", dir.fenced());
+    sim.disk.limit_handles(100);
+    assert_eq!(log.commit().unwrap(), Offset(1));
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let dir = open(&sim);
+    assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["kept"]);
+}

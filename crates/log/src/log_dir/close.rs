@@ -65,8 +65,7 @@ impl LogDir {
     /// Has the disk take over what is only in the page cache, and says nothing of it to anybody: the next
     /// checkpoint will find it done.
     pub(crate) fn write_behind(&self) -> Result<(), LogError> {
-        let synced = self.env.disk.sync_all(&self.path);
-        self.journal.fencing(synced.map_err(|error| LogError::io(&self.path, "sync", error)))
+        self.sync_all()
     }
 
     /// Closes the logs that nobody used since this was last called: they rest.
@@ -138,12 +137,19 @@ impl LogDir {
     /// Syncs what the start wrote into segments, of partitions that were not opened since, too.
     fn sync_replayed(&self) -> Result<(), LogError> {
         if self.unsynced.load(Ordering::Acquire) {
-            let synced = self.env.disk.sync_all(&self.path);
-            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
-            self.journal.fencing(synced)?;
+            self.sync_all()?;
             self.unsynced.store(false, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Syncs the whole file system. Without a descriptor to do it by nothing has failed.
+    fn sync_all(&self) -> Result<(), LogError> {
+        let synced = self.env.disk.sync_all(&self.path);
+        match synced.map_err(|error| LogError::io(&self.path, "sync", error)) {
+            Err(error) if error.is_too_many_open() => Err(error),
+            synced => self.journal.fencing(synced),
+        }
     }
 
     fn close_logs(&self) -> Result<(), LogError> {
@@ -200,13 +206,14 @@ impl LogDir {
                 }
             }
         }
-        if written.iter().any(|(_, _, out)| !out.is_empty()) {
-            let synced = self.env.disk.sync_all(&self.path);
-            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
-            if let Err(error) = self.journal.fencing(synced) {
-                written.iter().for_each(|(log, ..)| take_back(log));
-                return Some(error);
+        if written.iter().any(|(_, _, out)| !out.is_empty())
+            && let Err(error) = self.sync_all()
+        {
+            for (log, _, out) in &written {
+                log.leave_unsynced(out);
+                take_back(log);
             }
+            return Some(error);
         }
         for (log, _one_at_a_time, out) in &written {
             log.synced(out);

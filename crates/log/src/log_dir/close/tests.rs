@@ -163,6 +163,45 @@ fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
     }
 }
 
+/// Wherever a descriptor is missing on the way of a sync: that is no fault of the disk, and what was not
+/// synced is by the next.
+#[test]
+fn a_process_without_a_free_descriptor_syncs_later() {
+    let config = LogConfig { segment_bytes: 100, ..LogConfig::default() };
+    let many = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 2;
+    for (count, opened) in (0..25).map(|n| (1, n)).chain((0..25).map(|n| (many, n))) {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let open = |n| dir.open_log("t", n, TOPIC, config.clone()).unwrap();
+        let logs: Vec<_> = (0..count).map(open).collect();
+        logs.iter().for_each(|log| append(&sim, log));
+        dir.commit().unwrap();
+        dir.checkpoint().unwrap();
+        // Each has a segment more now.
+        logs.iter().for_each(|log| append(&sim, log));
+        dir.commit().unwrap();
+        // So many files more can be opened, before or after what is open now.
+        let path = Path::new(DATA).join("t-0/leader-epoch-checkpoint");
+        let held: Vec<_> = (0..300 - count - opened)
+            .map_while(|_| sim.disk.open(&path, env::disk::OpenMode::Read).ok())
+            .collect();
+        sim.disk.limit_handles(300 / 5 * 3);
+        let failed = dir.checkpoint().is_err();
+        assert!(dir.fenced().is_none(), "{count} logs, {opened} files: {:?}", dir.fenced());
+        drop(held);
+        sim.disk.limit_handles(1000);
+        dir.checkpoint().unwrap();
+        drop((logs, dir));
+        sim.disk.crash(CrashLoss::Everything);
+        let dir = self::open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(2), 0), "{partition} of {count}, {opened}, {failed}");
+        }
+    }
+}
+
 /// Whoever held a log that could not be closed goes on with it.
 #[test]
 fn a_log_that_cannot_be_closed_is_open_still() {
