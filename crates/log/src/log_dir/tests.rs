@@ -243,6 +243,42 @@ fn logs_that_roll_faster_than_they_are_synced_do_not_run_out_of_handles() {
     }
 }
 
+/// What is looked up in a segment for once is not held on to.
+#[test]
+fn retention_of_as_many_logs_as_there_are_handles_holds_no_old_segment() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(100);
+    let dir = open(&sim).unwrap();
+    let config = LogConfig {
+        segment_bytes: 100,
+        retention_ms: Some(1 << 40),
+        max_compaction_lag_ms: 1 << 40,
+        min_compaction_lag_ms: 1,
+        cleanup: crate::Cleanup { delete: true, compact: true },
+        ..LogConfig::default()
+    };
+    let open = |n| dir.open_log("t", n, Uuid::from_u128(9), config.clone()).unwrap();
+    for partition in 0..100 {
+        let log = open(partition);
+        for _ in 0..3 {
+            let mut batch = records::BatchBuilder::new(records::Codec::None);
+            batch.push(records::Timestamp(sim.env().clock.wall_ms()), Some(b"k"), Some(b"v"), &[]);
+            let bytes = batch.build().unwrap();
+            log.append_as_leader(&bytes, records::LeaderEpoch(0), crate::Origin::Client).unwrap();
+        }
+    }
+    // Closed and opened again, they know nothing of their segments.
+    dir.rest_unused();
+    dir.rest_unused();
+    sim.clock.advance(std::time::Duration::from_secs(1));
+    for log in (0..100).map(open) {
+        assert!(log.segment_count() > 2);
+        assert_eq!(log.apply_retention().unwrap().segments_deleted, 0);
+        assert!(log.cleanable(log.durable_end()).unwrap().dirty_bytes > 0);
+    }
+    assert_eq!(dir.open_logs().len(), 100);
+}
+
 /// Small files are written for each of them, which together are more than may be held open.
 #[test]
 fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
