@@ -279,6 +279,36 @@ fn retention_of_as_many_logs_as_there_are_handles_holds_no_old_segment() {
     assert_eq!(dir.open_logs().len(), 100);
 }
 
+/// A deletion that a crash interrupts wherever it likes leaves nothing behind that nobody is told of.
+#[test]
+fn a_folder_of_a_deletion_that_was_interrupted_is_reported() {
+    let mut reported = 0;
+    for changes in 1..40 {
+        let sim = Sim::new(1);
+        let dir = open(&sim).unwrap();
+        let id = Uuid::from_u128(9);
+        append(&sim, &dir.open_log("gone", 0, id, LogConfig::default()).unwrap());
+        append(&sim, &dir.open_log("kept", 0, Uuid::from_u128(7), LogConfig::default()).unwrap());
+        dir.commit().unwrap();
+        sim.disk.stop_at(changes);
+        let done = dir.delete_all("gone", id, &[0]).is_ok();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Nothing);
+        let dir = open(&sim).unwrap();
+        let folder = Path::new(DATA).join("gone-0");
+        let left = dir.forget_missing(|id| id == Uuid::from_u128(7));
+        let expected: &[PathBuf] =
+            if sim.disk.exists(&folder) { std::slice::from_ref(&folder) } else { &[] };
+        assert_eq!(left, expected, "stopped at {changes}");
+        reported += expected.len();
+        if done {
+            assert!(reported > 0);
+            return;
+        }
+    }
+    panic!("the deletion never came to its end");
+}
+
 /// Small files are written for each of them, which together are more than may be held open.
 #[test]
 fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
