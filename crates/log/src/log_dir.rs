@@ -91,6 +91,8 @@ struct Logs {
     busy: BTreeSet<Key>,
     /// Of logs that are not open.
     catalogue: Catalogue,
+    /// The folder is closed, or about to be: no log is opened any more.
+    closed: bool,
 }
 
 /// The folder of all partitions.
@@ -250,6 +252,9 @@ impl LogDir {
             let mut logs = self.logs.lock();
             while logs.busy.contains(&key) {
                 self.settled.wait(&mut logs);
+            }
+            if logs.closed {
+                return Err(LogError::Closed);
             }
             if let Some((_, log)) = logs.open.get(&key) {
                 if !log.is_closed() {

@@ -223,6 +223,10 @@ impl Partition {
             return Ok(log);
         }
         let opened = self.open();
+        if let Err(LogError::Closed) = opened {
+            // The broker stops.
+            return opened;
+        }
         let was_stuck = matches!(&*door, Door::Stuck);
         let (topic, partition) = (&self.id.topic, self.id.index);
         *door = match &opened {

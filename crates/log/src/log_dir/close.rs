@@ -126,9 +126,17 @@ impl LogDir {
     }
 
     /// Closes every log and writes down that they rest, so that the next start takes them as they are;
-    /// another process may use the folder then.
+    /// another process may use the folder then. Logs that somebody is opening or closing are waited for,
+    /// and no other is opened any more.
     pub fn close(&self) -> Result<(), LogError> {
         self.journal.end_proofs();
+        {
+            let mut logs = self.logs.lock();
+            logs.closed = true;
+            while !logs.busy.is_empty() {
+                self.settled.wait(&mut logs);
+            }
+        }
         let closed = self.close_logs();
         *self.lock.lock() = None;
         closed

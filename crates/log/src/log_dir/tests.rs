@@ -309,6 +309,22 @@ fn a_folder_of_a_deletion_that_was_interrupted_is_reported() {
     panic!("the deletion never came to its end");
 }
 
+/// Whoever comes late, such as a recovery that was under way, does not write to a folder that another
+/// process may have by now.
+#[test]
+fn a_folder_that_is_closed_opens_nothing() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let id = Uuid::from_u128(9);
+    append(&sim, &dir.open_log("t", 0, id, LogConfig::default()).unwrap());
+    dir.close().unwrap();
+    let again = dir.open_log("t", 0, id, LogConfig::default());
+    assert!(matches!(again, Err(LogError::Closed)), "{again:?}");
+    let before = sim.disk.changes();
+    dir.checkpoint().unwrap();
+    assert_eq!(sim.disk.changes(), before);
+}
+
 /// Small files are written for each of them, which together are more than may be held open.
 #[test]
 fn as_many_logs_as_there_are_handles_are_synced_and_closed_together() {
