@@ -138,7 +138,8 @@ impl Broker {
 
     /// A round that was asked for lets nothing rest: it may have opened what the cleaner is to look at.
     fn checkpoint_all(&self, may_rest: bool) {
-        for dir in self.folders.dirs() {
+        // One that failed has said so; nothing is written there any more.
+        for dir in self.folders.dirs().filter(|dir| dir.fenced().is_none()) {
             if may_rest {
                 dir.rest_unused();
             }

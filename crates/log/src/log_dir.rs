@@ -621,8 +621,7 @@ impl LogDir {
             }
             catalogue
         };
-        // Of a folder that failed nobody knows any more what is on the disk.
-        if let Some(start) = start.filter(|_| self.fence.get().is_none()) {
+        if let Some(start) = start {
             catalogue.journal_start = catalogue.journal_start.max(start);
         }
         let bytes = catalogue.encode();

@@ -57,6 +57,11 @@ impl LogDir {
             }
             failed
         };
+        if let Some(cause) = self.fence.get() {
+            // Nobody knows any more what is on the disk.
+            let fenced = || LogError::Fenced { cause: Arc::new(cause.clone()) };
+            return Err(failed.unwrap_or_else(fenced));
+        }
         // The journal is needed further where something could not be synced, or is not yet.
         self.write_catalogue((failed.is_none() && !is_closing).then_some(start))?;
         failed.map_or(Ok(()), Err)
