@@ -43,13 +43,15 @@ pub struct Fenced;
 pub async fn acknowledged(partition: &Arc<Partition>, offset: Offset) -> Result<(), Fenced> {
     let notify = Arc::new(Notify::new());
     loop {
+        // In line before it is looked: whoever fences the folder afterwards tells those in line.
+        let ticket = partition.waiters().wait(offset, &notify);
         if partition.high_watermark() >= offset {
             return Ok(());
         }
         if partition.fenced().is_some() {
             return Err(Fenced);
         }
-        if let Some(_ticket) = partition.waiters().wait(offset, &notify) {
+        if ticket.is_some() {
             notify.notified().await;
         }
     }

@@ -163,7 +163,7 @@ impl Broker {
         topic.set_config(self.topic_config(image, &topic.name));
         self.flush_changed.notify_one();
         if topic.is_due() {
-            self.upkeep_due.notify_one();
+            self.upkeep.ask_for_topics();
         }
     }
 

@@ -51,8 +51,8 @@ pub struct Broker {
     /// The configuration this process was started with, without what was changed since.
     pub(crate) config_at_start: BrokerConfig,
     pub(crate) applied: watch::Sender<u64>,
-    /// Upkeep is wanted before its time.
-    pub(crate) upkeep_due: Arc<tokio::sync::Notify>,
+    /// Upkeep that is wanted before its time.
+    pub(crate) upkeep: Arc<crate::upkeep::Wanted>,
     /// A topic may have another `flush.ms`.
     pub(crate) flush_changed: Arc<tokio::sync::Notify>,
     producer_ids: ProducerIds,
@@ -136,7 +136,7 @@ impl Broker {
             applied: watch::channel(0).0,
             cleaners,
             scrub,
-            upkeep_due: Arc::default(),
+            upkeep: Arc::default(),
             flush_changed: Arc::default(),
             producer_ids: ProducerIds::default(),
             cold_reads: ColdReads::default(),
@@ -155,7 +155,7 @@ impl Broker {
         let tasks = vec![
             tokio::spawn(broker.clone().follow_metadata(changes)),
             tokio::spawn(broker.groups.clone().keep_time()),
-            tokio::spawn(crate::upkeep::run(Arc::downgrade(&broker))),
+            tokio::spawn(crate::upkeep::run(Arc::downgrade(&broker), broker.upkeep.clone())),
             tokio::spawn(crate::full_disk::watch(Arc::downgrade(&broker))),
             tokio::spawn(crate::flush::run(Arc::downgrade(&broker), broker.flush_changed.clone())),
         ];

@@ -36,7 +36,7 @@ pub(crate) async fn watch(broker: Weak<Broker>) {
         }
         if online.iter().any(|storage| storage.dir.is_full()) {
             if full_for.is_multiple_of(UPKEEP_EVERY) {
-                broker.upkeep_due.notify_one();
+                broker.upkeep.ask_for_all();
             }
             full_for = full_for.wrapping_add(1);
         } else {

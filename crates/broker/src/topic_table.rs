@@ -126,14 +126,16 @@ impl Topic {
     }
 
     pub(crate) fn set_config(&self, config: TopicConfig) {
-        if self.config().log != config.log {
-            self.due.store(true, Ordering::Release);
-        }
+        let has_changed = self.config().log != config.log;
         let log = Arc::new(config.log.clone());
         for partition in self.partitions() {
             partition.set_config(log.clone());
         }
         self.config.store(Arc::new(config));
+        if has_changed {
+            // Whoever takes this finds the new settings.
+            self.due.store(true, Ordering::Release);
+        }
     }
 
     /// Whether upkeep has to look at its logs for what has changed.

@@ -1,14 +1,19 @@
 //! What happens by the clock and not on request: retention, checkpoints, forgetting old producers.
 //!
 //! Runs off the workers, one round at a time; a round that finds nothing to do costs a comparison a
-//! partition.
+//! partition. A topic whose settings have changed is looked at at once, and only that one; a disk that is
+//! full has all looked at.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use replication::Partition;
+use tokio::sync::Notify;
 
 use crate::broker::Broker;
+use crate::topic_table::Topic;
 
 /// A compacted log that rests is shown to the cleaner at least so often.
 const SHOWN_EACH_MAX_MS: u64 = 6 * 3_600_000;
@@ -16,32 +21,77 @@ const SHOWN_EACH_MAX_MS: u64 = 6 * 3_600_000;
 /// Takes the partitions of a topic apart: an odd number of no pattern.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// Upkeep that is wanted before its time.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Of all topics, and not only of those that are due.
+    all: AtomicBool,
+    asked: Notify,
+}
+
+impl Wanted {
+    /// Has the topics looked at that are due ([`Topic::is_due`]).
+    pub fn ask_for_topics(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Has all topics looked at.
+    pub fn ask_for_all(&self) {
+        self.all.store(true, Ordering::Release);
+        self.asked.notify_one();
+    }
+}
+
 /// Runs the rounds until the broker is gone.
-pub(crate) async fn run(broker: Weak<Broker>) {
+pub(crate) async fn run(broker: Weak<Broker>, wanted: Arc<Wanted>) {
     let mut since_retention = Duration::ZERO;
     loop {
         let Some((checkpoint, retention)) = broker.upgrade().map(|broker| broker.periods()) else {
             return;
         };
         let wait = checkpoint.min(retention);
-        let Some(due) = broker.upgrade().map(|broker| broker.upkeep_due.clone()) else { return };
-        let asked_for = env::clock::timeout(wait, due.notified()).await.is_some();
+        let mut time = pin!(env::clock::sleep(wait));
+        loop {
+            tokio::select! {
+                () = &mut time => break,
+                () = wanted.asked.notified() => {}
+            }
+            let is_for_all = wanted.all.swap(false, Ordering::AcqRel);
+            let asked_for = move |broker: &Broker| match is_for_all {
+                true => {
+                    broker.retain_all();
+                    broker.checkpoint_all(false);
+                }
+                false => broker.retain_due(),
+            };
+            if round(&broker, asked_for).await.is_none() {
+                return;
+            }
+        }
         since_retention += wait;
-        let retention_is_due = asked_for || since_retention >= retention;
+        let retention_is_due = since_retention >= retention;
         if retention_is_due {
             since_retention = Duration::ZERO;
         }
-        let Some(broker) = broker.upgrade() else { return };
-        let round = tokio::task::spawn_blocking(move || {
+        let by_the_clock = move |broker: &Broker| {
             if retention_is_due {
                 broker.retain_all();
             }
-            broker.checkpoint_all(!asked_for);
-        });
-        if let Err(error) = round.await {
-            tracing::error!(%error, "a round of upkeep ended early");
+            broker.checkpoint_all(true);
+        };
+        if round(&broker, by_the_clock).await.is_none() {
+            return;
         }
     }
+}
+
+/// Does `work` off the workers; `None` when the broker is gone.
+async fn round(broker: &Weak<Broker>, work: impl FnOnce(&Broker) + Send + 'static) -> Option<()> {
+    let broker = broker.upgrade()?;
+    if let Err(error) = tokio::task::spawn_blocking(move || work(&broker)).await {
+        tracing::error!(%error, "a round of upkeep ended early");
+    }
+    Some(())
 }
 
 impl Broker {
@@ -55,27 +105,41 @@ impl Broker {
     }
 
     fn retain_all(&self) {
-        let now = self.env.clock.wall_ms();
         for topic in self.topics.topics() {
             let has_changed = topic.take_due();
-            for partition in topic.partitions() {
-                match self.retain(&partition, now, has_changed) {
-                    // Closed: its topic was deleted since the topics were listed, or it rests.
-                    Ok(()) | Err(log::LogError::Closed) => {}
-                    Err(error) => tracing::error!(
-                        topic = %topic.name,
-                        partition = partition.id().index,
-                        %error,
-                        "old segments were not deleted"
-                    ),
-                }
+            self.retain_topic(&topic, has_changed);
+        }
+    }
+
+    /// Retention of the topics whose settings have changed.
+    fn retain_due(&self) {
+        for topic in self.topics.topics() {
+            if topic.take_due() {
+                self.retain_topic(&topic, true);
             }
         }
     }
 
-    /// Who is asked for a round lets nothing rest: it may have opened what the cleaner is to look at.
+    fn retain_topic(&self, topic: &Topic, has_changed: bool) {
+        let now = self.env.clock.wall_ms();
+        for partition in topic.partitions() {
+            match self.retain(&partition, now, has_changed) {
+                // Closed: its topic was deleted since the topics were listed, or it rests.
+                Ok(()) | Err(log::LogError::Closed) => {}
+                Err(error) => tracing::error!(
+                    topic = %topic.name,
+                    partition = partition.id().index,
+                    %error,
+                    "old segments were not deleted"
+                ),
+            }
+        }
+    }
+
+    /// A round that was asked for lets nothing rest: it may have opened what the cleaner is to look at.
     fn checkpoint_all(&self, may_rest: bool) {
-        for dir in self.folders.dirs() {
+        // One that failed has said so; nothing is written there any more.
+        for dir in self.folders.dirs().filter(|dir| dir.fenced().is_none()) {
             if may_rest {
                 dir.rest_unused();
             }

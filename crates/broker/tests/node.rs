@@ -373,6 +373,42 @@ async fn a_partition_at_rest_is_shown_to_the_cleaner_when_its_topic_becomes_comp
     broker.stop().await;
 }
 
+async fn set(broker: &Broker, topic: &str, key: &str, value: &str) {
+    let edit = RequestedEdit::Set(value.to_owned());
+    let request = AlterRequest {
+        resource: ConfigResource::Topic(topic.to_owned()),
+        change: RequestedChange::Incremental(vec![(key.to_owned(), edit)]),
+    };
+    let answers = broker.alter_configs(vec![request], false).await;
+    assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
+}
+
+/// Where there are thousands of topics, one that changes does not have all of them looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_settings_has_the_topic_retained_and_no_other() {
+    let sim = Sim::new(8);
+    let broker = start(&sim).await;
+    let topics = ["first", "second", "third", "untouched"];
+    for name in topics {
+        create(&broker, name, 1, &[("retention.ms", "60000")]).await;
+        write(&broker, &sim, name, 0, &["old"]).await;
+    }
+    sim.clock.advance(Duration::from_secs(3600));
+    let log_start = |name| {
+        let topic = broker.topic(TopicRef::Name(name)).expect("the topic is there");
+        topic.partition(0).expect("the partition is there").log_start()
+    };
+    // A round ends before the next begins, so what comes first is over when the last is seen.
+    for name in ["first", "second", "third"] {
+        set(&broker, name, "retention.ms", "50000").await;
+        while log_start(name) == Offset(0) {
+            env::clock::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert_eq!(log_start("untouched"), Offset(0));
+    broker.stop().await;
+}
+
 #[tokio::test]
 async fn a_relaxed_topic_acknowledges_no_more_unsynced_records_than_flush_messages_allows() {
     let sim = Sim::new(21);

@@ -241,7 +241,9 @@ impl Log {
         let (Some(segments), Some(rest)) = (all.get(begin..end), all.get(end..)) else {
             return Ok(None);
         };
-        let Scanned { aborted, settled } = self.aborted(segments, rest, limit)?;
+        let scanned = self.aborted(segments, rest, limit).map_err(CompactionError::from);
+        let Scanned { aborted, settled } =
+            scanned.map_err(|error| self.unless_changed(&all, error))?;
         let end = segments.partition_point(|segment| segment.extent().next <= settled);
         let segments = segments.get(..end).unwrap_or_default();
         let Some(last) = segments.last() else { return Ok(None) };
@@ -254,7 +256,9 @@ impl Log {
             return Ok(None);
         }
         let mut meter = Meter { pace, waiting: 0, read: 0 };
-        let map = self.fill_map(segments, &plan, config, &aborted, &mut meter)?;
+        let map = self
+            .fill_map(segments, &plan, config, &aborted, &mut meter)
+            .map_err(|error| self.unless_changed(segments, error))?;
         if map.end() <= plan.first_dirty {
             return Ok(None);
         }
@@ -280,7 +284,9 @@ impl Log {
                 // Left as it is, for whoever wants to save something of it.
                 continue;
             }
-            let cleaned = self.rewrite(group, &mut filter, &settings, &mut meter)?;
+            let cleaned = self
+                .rewrite(group, &mut filter, &settings, &mut meter)
+                .map_err(|error| self.unless_changed(group, error))?;
             done.bytes_before += group.iter().map(|old| u64::from(old.extent().size)).sum::<u64>();
             done.bytes_after += u64::from(cleaned.extent.size);
             done.segments_before += group.len();
@@ -291,6 +297,16 @@ impl Log {
         done.bytes_read = meter.read;
         self.set_cleaned_end(done.end);
         Ok(Some(done))
+    }
+
+    /// A segment that cannot be read as it was deleted meanwhile is no fault of the log.
+    fn unless_changed(&self, read: &[Arc<Segment>], error: CompactionError) -> CompactionError {
+        let now = self.segments.load();
+        let is_there = |segment: &Arc<Segment>| now.iter().any(|known| Arc::ptr_eq(known, segment));
+        match error {
+            CompactionError::Storage(_) if !read.iter().all(is_there) => CompactionError::Changed,
+            error => error,
+        }
     }
 
     fn is_free_of_transactions(&self, segments: &[Arc<Segment>]) -> bool {

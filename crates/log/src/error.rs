@@ -121,6 +121,11 @@ impl LogError {
         matches!(self, LogError::Io { source, .. } if matches!(source.raw_os_error(), Some(23 | 24)))
     }
 
+    /// Whether it goes better when there is room on the disk, or for another open file.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.is_full() || self.is_too_many_open()
+    }
+
     /// Whether the log itself can no longer be trusted or used, as against a wrong request.
     #[must_use]
     pub fn is_storage(&self) -> bool {

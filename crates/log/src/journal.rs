@@ -133,6 +133,7 @@ impl Joined {
 
     /// Says for good where the log begins and how far it is durable.
     pub fn mark(&self, marks: Marks) -> Result<(), LogError> {
+        self.journal.commit_stuck()?;
         self.mark_later(marks);
         self.journal.commit()
     }
@@ -163,6 +164,7 @@ impl Joined {
     /// these marks; nothing may be appended to it meanwhile.
     pub fn cut(&self, marks: Marks) -> Result<(), LogError> {
         let end = marks.durable_end.0;
+        self.journal.commit_stuck()?;
         self.member.written.fetch_min(end, Ordering::AcqRel);
         self.journal.put_marks(&self.member, marks, Reason::Cut);
         self.journal.commit()?;
@@ -208,7 +210,8 @@ struct Writer {
     defined: (u64, BTreeSet<u32>),
     /// An empty buffer for the next to come.
     spare: Vec<u8>,
-    /// What a full disk kept from being written: it goes before all that came later.
+    /// What a full disk kept from being written, or that there was no descriptor for another file: it
+    /// goes before all that came later.
     stuck: Option<Group>,
 }
 
@@ -331,6 +334,7 @@ impl Journal {
     /// this is not to be written again.
     pub(crate) fn forget(&self, partitions: &[Key], below: Offset) -> Result<(), LogError> {
         for some in partitions.chunks(FORGOTTEN_AT_ONCE) {
+            self.commit_stuck()?;
             let mut pending = self.pending.lock();
             for &(topic_id, partition) in some {
                 Record::Forget { topic_id, partition, below }.put(&mut pending.body);
@@ -384,7 +388,8 @@ impl Journal {
         self.commit_group(&mut writer, Group { pending, ends })
     }
 
-    /// Writes what a full disk kept from being written, if there is such.
+    /// Writes what a full disk kept from being written, if there is such. Comes before whatever is asked
+    /// for again after a failure: else the next entry would grow with each time.
     pub(crate) fn commit_stuck(&self) -> Result<(), LogError> {
         self.commit_stuck_by(&mut self.writer.lock())
     }
@@ -402,9 +407,11 @@ impl Journal {
     fn commit_group(&self, writer: &mut Writer, group: Group) -> Result<(), LogError> {
         match writer.write(&*self.env.disk, self, &group.pending) {
             Ok(grown) => self.room.take(grown),
-            Err(error) if error.is_full() => {
+            Err(error) if error.is_passing() => {
                 // What lies torn behind the last entry is written over by the next try.
-                self.room.is_exhausted(&error);
+                if error.is_full() {
+                    self.room.is_exhausted(&error);
+                }
                 writer.stuck = Some(group);
                 return Err(error);
             }

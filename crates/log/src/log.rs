@@ -6,6 +6,7 @@
 //!
 //! Locks, in this order:
 //! 1. `syncing`: held by whoever syncs or changes the set of files (retention, truncation, close).
+//!    Who takes that of several logs does so in the order of their keys.
 //! 2. `writer`: the append lock, held for a write into the page cache, never for a sync.
 //! 3. the locks inside a segment and of the epochs, held for a few instructions.
 //!

@@ -91,6 +91,8 @@ struct Logs {
     busy: BTreeSet<Key>,
     /// Of logs that are not open.
     catalogue: Catalogue,
+    /// The folder is closed, or about to be: no log is opened any more.
+    closed: bool,
 }
 
 /// The folder of all partitions.
@@ -251,6 +253,9 @@ impl LogDir {
             while logs.busy.contains(&key) {
                 self.settled.wait(&mut logs);
             }
+            if logs.closed {
+                return Err(LogError::Closed);
+            }
             if let Some((_, log)) = logs.open.get(&key) {
                 if !log.is_closed() {
                     log.touch();
@@ -277,7 +282,7 @@ impl LogDir {
         };
         self.settled.notify_all();
         if crowded {
-            self.rest_longest_unused();
+            self.rest_longest_unused(key);
         }
         opened
     }
@@ -448,7 +453,8 @@ impl LogDir {
     }
 
     /// Drops from the catalogue what has no folder and belongs to no topic that `is_known`: the deletion
-    /// of its topic was interrupted. What has a folder and belongs to none is left as it is, and returned.
+    /// of its topic was interrupted. What has a folder and belongs to none is left as it is, and returned,
+    /// also where the catalogue has it no more: a deletion is decided in the journal before a folder goes.
     pub fn forget_missing(&self, is_known: impl Fn(Uuid) -> bool) -> Vec<PathBuf> {
         let unknown: Vec<(Key, PathBuf)> = {
             let logs = self.logs.lock();
@@ -464,7 +470,24 @@ impl LogDir {
                 self.logs.lock().catalogue.remove(key);
             }
         }
+        left.extend(self.unlisted_folders().filter(|(id, _)| !is_known(*id)).map(|(_, path)| path));
         left
+    }
+
+    /// Folders of partitions that are not in the catalogue, and whose they are.
+    fn unlisted_folders(&self) -> impl Iterator<Item = (Uuid, PathBuf)> {
+        let entries = self.env.disk.read_dir(&self.path).unwrap_or_default();
+        let listed: BTreeSet<String> = {
+            let logs = self.logs.lock();
+            let all = logs.catalogue.iter();
+            all.map(|(key, topic, _)| names::partition_folder(topic, key.1)).collect()
+        };
+        entries.into_iter().filter_map(move |entry| {
+            names::parse_partition_folder(&entry.name).filter(|_| !listed.contains(&entry.name))?;
+            let path = self.path.join(&entry.name);
+            let metadata = self.env.disk.read(&path.join(names::PARTITION_METADATA), 1024);
+            Some((parse_metadata(&metadata.ok()?)?, path))
+        })
     }
 
     /// Deletes partitions of a topic: first for good under another name, then their files.

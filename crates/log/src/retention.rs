@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use records::Offset;
 
 use crate::config::{Durability, LogConfig};
@@ -87,6 +88,8 @@ impl Log {
         let mut count = 0;
         // Segments without a time, as compaction may leave them, go with the next that has one.
         let mut undated = 0;
+        // Not `self.warm`: the log would hold a file and indexes from then on that nobody reads.
+        let passing = Mutex::default();
         for segment in segments {
             let extent = segment.extent();
             if extent.next > limit || extent.size == 0 {
@@ -98,7 +101,7 @@ impl Log {
                 && config.retention_bytes.is_some_and(|bytes| left.saturating_sub(size) >= bytes);
             let too_old = match config.retention_ms.filter(|_| config.cleanup.delete) {
                 Some(retention) if !before_start && !too_much => {
-                    match segment.max_timestamp(&*self.env.disk, &self.warm)? {
+                    match segment.max_timestamp(&*self.env.disk, &passing)? {
                         Some(max) => u64::try_from(now.saturating_sub(max.timestamp.0))
                             .is_ok_and(|age| age > retention),
                         None => {
@@ -172,7 +175,15 @@ impl Log {
 
     /// Removes the files whose delay is over.
     pub(crate) fn remove_due(&self) -> Result<usize, LogError> {
-        let now = self.env.clock.monotonic();
+        self.remove_due_at(self.env.clock.monotonic())
+    }
+
+    /// Removes all files that wait for it: the log is closed, and nobody would come back for them.
+    pub(crate) fn remove_doomed(&self) -> Result<(), LogError> {
+        self.remove_due_at(Duration::MAX).map(|_| ())
+    }
+
+    fn remove_due_at(&self, now: Duration) -> Result<usize, LogError> {
         let mut doomed = self.doomed.lock();
         let mut removed = 0;
         for gone in doomed.extract_if(.., |doomed| doomed.due <= now) {

@@ -223,6 +223,10 @@ impl Partition {
             return Ok(log);
         }
         let opened = self.open();
+        if let Err(LogError::Closed) = opened {
+            // The broker stops.
+            return opened;
+        }
         let was_stuck = matches!(&*door, Door::Stuck);
         let (topic, partition) = (&self.id.topic, self.id.index);
         *door = match &opened {
@@ -259,12 +263,20 @@ impl Partition {
 
     fn open(self: &Arc<Partition>) -> Result<Arc<Log>, LogError> {
         let PartitionId { topic_id, topic, index } = &self.id;
-        let config = self.config.load_full();
-        let log = self.storage.dir.open_log(topic, *index, topic_id.0, config)?;
-        let end = match self.take_over(&log) {
-            // The folder has failed and takes no records; what is durable in it is read.
-            Err(LogError::Fenced { .. }) => log.durable_end(),
-            led => led?,
+        let (log, end) = loop {
+            let config = self.config.load_full();
+            let log = self.storage.dir.open_log(topic, *index, topic_id.0, config)?;
+            match self.take_over(&log) {
+                Ok(end) => break (log, end),
+                // The folder has failed and takes no records; what is durable in it is read.
+                Err(LogError::Fenced { .. }) => {
+                    let end = log.durable_end();
+                    break (log, end);
+                }
+                // Others were opened, and it had to make room for them already.
+                Err(LogError::Closed) => {}
+                Err(error) => return Err(error),
+            }
         };
         let listener: Weak<dyn DurableListener> = Arc::downgrade(self) as Weak<_>;
         log.set_listener(listener);

@@ -227,6 +227,17 @@ impl SimDisk {
         SimDisk { state: self.state.clone(), stall, read_stall, process }
     }
 
+    /// Whether there is a descriptor for another file or folder.
+    fn check_handles(&self, state: &State) -> io::Result<()> {
+        // Every handle holds the state, and next to nobody else does.
+        match state.faults.handles {
+            Some(most) if Arc::strong_count(&self.state) > most / 3 * 5 => {
+                Err(io::Error::from_raw_os_error(EMFILE))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.state.lock();
         match self.process {
@@ -548,10 +559,7 @@ impl Drop for SimLock {
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut state = self.alive()?;
-        // Every handle holds the state, and next to nobody else does.
-        if state.faults.handles.is_some_and(|most| Arc::strong_count(&self.state) > most / 3 * 5) {
-            return Err(io::Error::from_raw_os_error(EMFILE));
-        }
+        self.check_handles(&state)?;
         let found = state.file_at(path);
         let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
         let inode = match mode {
@@ -591,7 +599,10 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let changes = self.alive()?.names.changes();
+        let state = self.alive()?;
+        self.check_handles(&state)?;
+        let changes = state.names.changes();
+        drop(state);
         self.stall.wait(path);
         let mut state = self.alive()?;
         state.names.check_folder(path)?;
@@ -607,6 +618,7 @@ impl Disk for SimDisk {
     fn sync_all(&self, path: &Path) -> io::Result<()> {
         let (names, files) = {
             let state = self.alive()?;
+            self.check_handles(&state)?;
             let files = state.files.iter().map(|(inode, content)| (*inode, content.changes()));
             (state.names.changes(), files.collect::<BTreeMap<Inode, u64>>())
         };

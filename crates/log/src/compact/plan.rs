@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use records::Offset;
 
 use crate::config::LogConfig;
@@ -90,17 +91,18 @@ impl Log {
         Ok(plan)
     }
 
+    // Neither keeps what it looked at in `self.warm`: nobody reads there.
     fn is_too_young(&self, segment: &Segment, lag_ms: u64, now: i64) -> Result<bool, LogError> {
         if lag_ms == 0 {
             return Ok(false);
         }
-        let newest = segment.max_timestamp(&*self.env.disk, &self.warm)?;
+        let newest = segment.max_timestamp(&*self.env.disk, &Mutex::default())?;
         let lag = i64::try_from(lag_ms).unwrap_or(i64::MAX);
         Ok(newest.is_some_and(|newest| newest.timestamp.0 > now.saturating_sub(lag)))
     }
 
     fn is_overdue(&self, segment: &Segment, lag_ms: u64, now: i64) -> Result<bool, LogError> {
-        let file = segment.file(&*self.env.disk, &self.warm)?;
+        let file = segment.file(&*self.env.disk, &Mutex::default())?;
         let first = first_timestamp(&*file, segment)?.filter(|first| first.0 > 0);
         let lag = i64::try_from(lag_ms).unwrap_or(i64::MAX);
         Ok(first.is_some_and(|first| first.0 < now.saturating_sub(lag)))

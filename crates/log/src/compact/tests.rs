@@ -452,3 +452,43 @@ fn what_is_unfinished_is_removed_and_what_was_decided_is_finished() {
     let left = names.iter().any(|e| e.name.ends_with(".swap") || e.name.ends_with(".cleaned"));
     assert!(!left, "{names:?}");
 }
+
+/// Has something done at the first step of a run.
+struct AtFirst<F: Fn()>(F, std::sync::atomic::AtomicBool);
+
+impl<F: Fn() + Send + Sync> Pace for AtFirst<F> {
+    fn spent(&self, _bytes: u64) -> bool {
+        if !self.1.swap(true, std::sync::atomic::Ordering::AcqRel) {
+            (self.0)();
+        }
+        true
+    }
+}
+
+/// It is the log that changed, and another run goes on with what is left.
+#[test]
+fn segments_that_retention_takes_from_a_run_do_not_make_a_log_uncleanable() {
+    let config = LogConfig {
+        segment_bytes: 800_000,
+        cleanup: Cleanup { delete: true, compact: true },
+        retention_ms: Some(60_000),
+        ..config()
+    };
+    let delay = Duration::from_millis(config.file_delete_delay_ms);
+    let bench = Bench::new(config);
+    let value = "v".repeat(390_000);
+    for n in 0..6 {
+        put(&bench, &[(&n.to_string(), Some(&value)), ("all", Some("1"))]);
+        seal(&bench);
+    }
+    let retention = || {
+        bench.sim.clock.advance(Duration::from_secs(61));
+        assert!(bench.log.apply_retention().unwrap().segments_deleted > 0);
+        bench.sim.clock.advance(delay);
+        assert!(bench.log.apply_retention().unwrap().files_removed > 0);
+    };
+    let limit = bench.log.durable_end();
+    let pace = AtFirst(retention, std::sync::atomic::AtomicBool::new(false));
+    let result = bench.log.compact(limit, &CompactionConfig::default(), &pace);
+    assert!(matches!(result, Err(CompactionError::Changed)), "{result:?}");
+}

@@ -693,3 +693,47 @@ fn a_cut_partition_is_not_forgotten_without_its_marks() {
     let log = topic(&open(&sim), 1, LogConfig::default());
     assert_eq!((log.log_end(), damaged(&log)), (Offset(5), vec![(0, 1)]));
 }
+
+/// Whoever cannot be served is told so, and asks again and again.
+#[test]
+fn what_is_asked_for_on_a_full_disk_does_not_pile_up() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "kept");
+    sim.disk.limit_space(0);
+    assert!(dir.commit().unwrap_err().is_full());
+    let joined = log.journal.as_ref().unwrap();
+    let waiting = || joined.journal.pending.lock().body.len();
+    for _ in 0..100 {
+        assert!(log.persist_marks().unwrap_err().is_full());
+        assert!(joined.forget(Offset(0)).unwrap_err().is_full());
+    }
+    assert!(waiting() < 100, "{} bytes wait", waiting());
+    sim.disk.limit_space(1 << 30);
+    log.persist_marks().unwrap();
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let dir = open(&sim);
+    assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["kept"]);
+}
+
+/// It is no fault of the disk, and the next commit may find one.
+#[test]
+fn a_process_without_a_free_descriptor_does_not_fence_the_folder() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = topic(&dir, 1, LogConfig::default());
+    append(&log, "kept");
+    // There is no file of the journal yet.
+    sim.disk.limit_handles(0);
+    dir.commit().unwrap_err();
+    dir.write_behind().unwrap_err();
+    assert!(dir.fenced().is_none(), "{:?}", dir.fenced());
+    sim.disk.limit_handles(100);
+    assert_eq!(log.commit().unwrap(), Offset(1));
+    drop((log, dir));
+    sim.disk.crash(CrashLoss::Everything);
+    let dir = open(&sim);
+    assert_eq!(records(&topic(&dir, 1, LogConfig::default())), ["kept"]);
+}

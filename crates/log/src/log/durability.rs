@@ -49,6 +49,7 @@ impl WrittenOut {
     /// are more than a process may hold open.
     pub fn let_go_of_files(&mut self) {
         self.files = Vec::new();
+        self.whole = self.data;
     }
 }
 
@@ -97,7 +98,7 @@ impl Log {
         if let Some(joined) = &self.journal {
             match joined.journal.commit() {
                 // The segments need no more room to be synced.
-                Err(error) if error.is_full() => return self.sync(),
+                Err(error) if error.is_passing() => return self.sync(),
                 committed => committed?,
             }
         }
@@ -154,23 +155,39 @@ impl Log {
     /// [`Log::sync`] for a caller that holds `syncing`.
     pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
         let written = self.write_out()?;
+        let synced = self.sync_written(&written);
+        if synced.as_ref().is_err_and(LogError::is_too_many_open) {
+            self.leave_unsynced(&written);
+        }
+        self.fenced_unless_passing(synced)?;
+        Ok(self.synced(&written))
+    }
+
+    fn sync_written(&self, written: &WrittenOut) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        let failed = |error| LogError::io(&self.dir, "sync", error);
         if written.whole {
-            let synced = self.env.disk.sync_all(&self.dir);
-            self.fencing(synced.map_err(|error| LogError::io(&self.dir, "sync", error)))?;
-            return Ok(self.synced(&written));
+            return disk.sync_all(&self.dir).map_err(failed);
         }
         for file in &written.files {
-            self.fencing(file.sync_data().map_err(|error| LogError::io(&self.dir, "sync", error)))?;
+            file.sync_data().map_err(failed)?;
         }
         if written.names {
-            self.fencing(files::sync_dir(&*self.env.disk, &self.dir))?;
+            files::sync_dir(disk, &self.dir)?;
         }
-        if written.folder
-            && let Some(parent) = self.dir.parent()
-        {
-            self.fencing(files::sync_dir(&*self.env.disk, parent))?;
+        match self.dir.parent() {
+            Some(parent) if written.folder => files::sync_dir(disk, parent),
+            _ => Ok(()),
         }
-        Ok(self.synced(&written))
+    }
+
+    /// A sync could not be begun, as a folder has to be opened for it: it is left to the next. Files
+    /// that are held are synced by now. The caller holds `syncing`.
+    pub(crate) fn leave_unsynced(&self, written: &WrittenOut) {
+        let mut writer = self.writer.lock();
+        writer.unsynced_unheld |= written.whole;
+        writer.names_dirty |= written.names;
+        writer.folder_dirty |= written.folder;
     }
 
     /// The first half of a sync: writes the small files that are due and says what is to be made
@@ -282,7 +299,18 @@ impl Log {
         if !self.begin_close()? {
             return Ok(());
         }
-        self.sync_locked().map(|_| ())
+        let synced = self.sync_locked().map(|_| ());
+        if synced.is_err() {
+            self.take_back_close();
+        }
+        synced
+    }
+
+    /// The sync that has to follow [`Log::begin_close`] failed: the log is as open as it was. Were it
+    /// closed, nobody would remember that it has something that is not synced. The caller holds
+    /// `syncing` since.
+    pub(crate) fn take_back_close(&self) {
+        self.closed.store(false, Ordering::Release);
     }
 
     /// The first half of closing: from here on nothing is appended, and the sync that must follow
@@ -294,13 +322,13 @@ impl Log {
             return Ok(false);
         }
         self.check_fence()?;
-        self.closed.store(true, Ordering::Release);
         if self.log_end() > Offset::ZERO && writer.settled != Some(self.log_end()) {
             let index = Arc::new(writer.active.finished_index());
             let active = writer.active.clone();
             writer.pending.push(Pending::Indexes(active, index));
             let snapshot = Pending::Snapshot(self.log_end(), writer.producers.encode());
             writer.pending.push(snapshot);
+            writer.settled = Some(self.log_end());
         }
         if std::mem::take(&mut writer.reserved) > 0 {
             // Blocks that were reserved and not used.
@@ -310,6 +338,7 @@ impl Log {
                 trimmed.map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
             )?;
         }
+        self.closed.store(true, Ordering::Release);
         Ok(true)
     }
 

@@ -173,7 +173,8 @@ mod faults {
         assert!(matches!(error, LogError::TopicIdMismatch { .. }), "{error}");
         bench.append(&["kept"]);
         bench.dir.close().unwrap();
-        let log = bench.dir.open_log("t", 0, other, LogConfig::default()).unwrap();
+        let dir = LogDir::open(&bench.sim.env(), Path::new("/data"), 1).unwrap();
+        let log = dir.open_log("t", 0, other, LogConfig::default()).unwrap();
         assert_eq!(log.log_end(), Offset(0));
         let folders = bench.sim.env().disk.read_dir(Path::new("/data")).unwrap();
         let aside = folders.iter().find(|folder| folder.name.ends_with("-stray")).unwrap();

@@ -2,7 +2,12 @@
 //!
 //! A few logs are synced one by one. Of many, everything is written out first, and then the whole file
 //! system is synced once: a sync each would take the time of all of them. The locks that keep others
-//! from syncing these logs are held meanwhile; appends go on.
+//! from syncing these logs are held meanwhile; appends go on. They are taken in the order of the logs'
+//! keys: whoever takes many does, or two of them would wait for each other for ever.
+//!
+//! The journal is cut short only when all that it has is synced elsewhere. So a log that cannot be
+//! closed stays open, where the next checkpoint finds it, and one that somebody else is closing right
+//! now is not taken for synced.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -27,31 +32,45 @@ impl LogDir {
         self.sync_replayed()?;
         let mut unsynced = self.open_logs();
         unsynced.retain(|log| log.is_unsynced());
+        let mut is_closing = false;
         let failed = if unsynced.len() > SYNCED_ONE_BY_ONE {
             let replaced = RefCell::new(Vec::new());
-            let failed = self.sync_together(&unsynced, |log| {
+            let prepare = |log: &Arc<Log>| {
                 replaced.borrow_mut().push((log.clone(), log.write_large_index()?));
                 Ok(true)
-            });
+            };
+            let failed = self.sync_together(&unsynced, prepare, |_| {});
             let replaced = replaced.into_inner().into_iter();
             failed.or_else(|| {
                 replaced.filter_map(|(log, snapshot)| log.remove_snapshot(snapshot).err()).next()
             })
         } else {
-            let checkpoints = unsynced.iter().map(|log| log.checkpoint());
-            let failures = checkpoints.filter_map(Result::err);
-            failures.filter(|error| !matches!(error, LogError::Closed)).collect::<Vec<_>>().pop()
+            let mut failed = None;
+            for log in &unsynced {
+                match log.checkpoint() {
+                    Ok(_) => {}
+                    Err(LogError::Closed) => {
+                        is_closing |= !log.is_deleted() && log.synced_end() < log.log_end();
+                    }
+                    Err(error) => failed = Some(error),
+                }
+            }
+            failed
         };
-        // The journal is needed further where something could not be synced.
-        self.write_catalogue(failed.is_none().then_some(start))?;
+        if let Some(cause) = self.fence.get() {
+            // Nobody knows any more what is on the disk.
+            let fenced = || LogError::Fenced { cause: Arc::new(cause.clone()) };
+            return Err(failed.unwrap_or_else(fenced));
+        }
+        // The journal is needed further where something could not be synced, or is not yet.
+        self.write_catalogue((failed.is_none() && !is_closing).then_some(start))?;
         failed.map_or(Ok(()), Err)
     }
 
     /// Has the disk take over what is only in the page cache, and says nothing of it to anybody: the next
     /// checkpoint will find it done.
     pub(crate) fn write_behind(&self) -> Result<(), LogError> {
-        let synced = self.env.disk.sync_all(&self.path);
-        self.journal.fencing(synced.map_err(|error| LogError::io(&self.path, "sync", error)))
+        self.sync_all()
     }
 
     /// Closes the logs that nobody used since this was last called: they rest.
@@ -67,16 +86,20 @@ impl LogDir {
         );
     }
 
-    /// Closes those that nobody has used for longest, where more logs are open than may be.
-    pub(super) fn rest_longest_unused(&self) {
+    /// Closes those that nobody has used for longest, where more logs are open than may be: a part of
+    /// them at once, and not the one that was opened just now.
+    pub(super) fn rest_longest_unused(&self, opened: Key) {
         let mut chosen = self.open_by_key();
+        chosen.retain(|(key, _)| *key != opened);
         chosen.sort_by_cached_key(|(_, log)| log.used.load(Ordering::Relaxed));
-        chosen.truncate(CROWD_MIN.max(self.handles.most(&*self.env.disk) / CROWD_PART));
+        let most = CROWD_MIN.max(self.handles.most(&*self.env.disk) / CROWD_PART);
+        chosen.truncate(most.min(chosen.len().div_ceil(2)));
         self.rest(chosen);
     }
 
     /// Closes logs, but for those that somebody else has to do with.
     fn rest(&self, mut chosen: Vec<(Key, Arc<Log>)>) {
+        chosen.sort_by_key(|(key, _)| *key);
         {
             let mut logs = self.logs.lock();
             let Logs { open, busy, .. } = &mut *logs;
@@ -108,9 +131,17 @@ impl LogDir {
     }
 
     /// Closes every log and writes down that they rest, so that the next start takes them as they are;
-    /// another process may use the folder then.
+    /// another process may use the folder then. Logs that somebody is opening or closing are waited for,
+    /// and no other is opened any more.
     pub fn close(&self) -> Result<(), LogError> {
         self.journal.end_proofs();
+        {
+            let mut logs = self.logs.lock();
+            logs.closed = true;
+            while !logs.busy.is_empty() {
+                self.settled.wait(&mut logs);
+            }
+        }
         let closed = self.close_logs();
         *self.lock.lock() = None;
         closed
@@ -119,12 +150,19 @@ impl LogDir {
     /// Syncs what the start wrote into segments, of partitions that were not opened since, too.
     fn sync_replayed(&self) -> Result<(), LogError> {
         if self.unsynced.load(Ordering::Acquire) {
-            let synced = self.env.disk.sync_all(&self.path);
-            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
-            self.journal.fencing(synced)?;
+            self.sync_all()?;
             self.unsynced.store(false, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Syncs the whole file system. Without a descriptor to do it by nothing has failed.
+    fn sync_all(&self) -> Result<(), LogError> {
+        let synced = self.env.disk.sync_all(&self.path);
+        match synced.map_err(|error| LogError::io(&self.path, "sync", error)) {
+            Err(error) if error.is_too_many_open() => Err(error),
+            synced => self.journal.fencing(synced),
+        }
     }
 
     fn close_logs(&self) -> Result<(), LogError> {
@@ -141,20 +179,29 @@ impl LogDir {
     }
 
     fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {
-        if logs.len() > SYNCED_ONE_BY_ONE {
-            self.sync_together(logs, |log| log.begin_close())
+        let failed = if logs.len() > SYNCED_ONE_BY_ONE {
+            self.sync_together(logs, |log| log.begin_close(), |log| log.take_back_close())
         } else {
             // All of them, whatever becomes of one.
             logs.iter().filter_map(|log| log.close().err()).collect::<Vec<_>>().pop()
+        };
+        for log in logs.iter().filter(|log| log.is_closed()) {
+            // What cannot be removed now is when it is opened again.
+            if let Err(error) = log.remove_doomed() {
+                tracing::warn!(%error, "a deleted segment is still on the disk");
+            }
         }
+        failed
     }
 
-    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once. Returns a
-    /// failure, if there was one, after all others were done.
+    /// Prepares every log, writes out those that are to be synced, and syncs all of them at once; what was
+    /// prepared and not synced is taken back. The logs are in the order of their keys. Returns a failure,
+    /// if there was one, after all others were done.
     fn sync_together(
         &self,
         logs: &[Arc<Log>],
         prepare: impl Fn(&Arc<Log>) -> Result<bool, LogError>,
+        take_back: impl Fn(&Log),
     ) -> Option<LogError> {
         let mut failed = None;
         let mut written: Vec<(&Arc<Log>, MutexGuard<'_, ()>, WrittenOut)> = Vec::new();
@@ -166,16 +213,20 @@ impl LogDir {
                     written.push((log, one_at_a_time, out));
                 }
                 Ok(None) | Err(LogError::Closed) => {}
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    take_back(log);
+                    failed = Some(error);
+                }
             }
         }
-        let (first, ..) = written.first()?;
-        if written.iter().any(|(_, _, out)| !out.is_empty()) {
-            let synced = self.env.disk.sync_all(&self.path);
-            let synced = synced.map_err(|error| LogError::io(&self.path, "sync", error));
-            if let Err(error) = first.fencing(synced) {
-                return Some(error);
+        if written.iter().any(|(_, _, out)| !out.is_empty())
+            && let Err(error) = self.sync_all()
+        {
+            for (log, _, out) in &written {
+                log.leave_unsynced(out);
+                take_back(log);
             }
+            return Some(error);
         }
         for (log, _one_at_a_time, out) in &written {
             log.synced(out);
@@ -183,3 +234,6 @@ impl LogDir {
         failed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,6 +190,19 @@ fn more_logs_than_handles_are_not_held_open() {
     }
 }
 
+/// Also where fewer may be than are closed at once.
+#[test]
+fn a_log_is_open_when_it_is_handed_out() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(30);
+    let dir = open(&sim).unwrap();
+    for partition in 0..100 {
+        let log = dir.open_log("t", partition, Uuid::from_u128(9), LogConfig::default()).unwrap();
+        assert!(!log.is_closed(), "{partition}");
+        append(&sim, &log);
+    }
+}
+
 /// The others have to make room, whatever their place in the folder.
 #[test]
 fn a_log_that_is_used_all_the_time_stays_open_in_a_crowd() {
@@ -228,6 +241,88 @@ fn logs_that_roll_faster_than_they_are_synced_do_not_run_out_of_handles() {
         let log = dir.open_log("t", n, Uuid::from_u128(9), config.clone()).unwrap();
         assert_eq!((log.log_end(), log.segments.load().len()), (Offset(5), 5));
     }
+}
+
+/// What is looked up in a segment for once is not held on to.
+#[test]
+fn retention_of_as_many_logs_as_there_are_handles_holds_no_old_segment() {
+    let sim = Sim::new(1);
+    sim.disk.limit_handles(100);
+    let dir = open(&sim).unwrap();
+    let config = LogConfig {
+        segment_bytes: 100,
+        retention_ms: Some(1 << 40),
+        max_compaction_lag_ms: 1 << 40,
+        min_compaction_lag_ms: 1,
+        cleanup: crate::Cleanup { delete: true, compact: true },
+        ..LogConfig::default()
+    };
+    let open = |n| dir.open_log("t", n, Uuid::from_u128(9), config.clone()).unwrap();
+    for partition in 0..100 {
+        let log = open(partition);
+        for _ in 0..3 {
+            let mut batch = records::BatchBuilder::new(records::Codec::None);
+            batch.push(records::Timestamp(sim.env().clock.wall_ms()), Some(b"k"), Some(b"v"), &[]);
+            let bytes = batch.build().unwrap();
+            log.append_as_leader(&bytes, records::LeaderEpoch(0), crate::Origin::Client).unwrap();
+        }
+    }
+    // Closed and opened again, they know nothing of their segments.
+    dir.rest_unused();
+    dir.rest_unused();
+    sim.clock.advance(std::time::Duration::from_secs(1));
+    for log in (0..100).map(open) {
+        assert!(log.segment_count() > 2);
+        assert_eq!(log.apply_retention().unwrap().segments_deleted, 0);
+        assert!(log.cleanable(log.durable_end()).unwrap().dirty_bytes > 0);
+    }
+    assert_eq!(dir.open_logs().len(), 100);
+}
+
+/// A deletion that a crash interrupts wherever it likes leaves nothing behind that nobody is told of.
+#[test]
+fn a_folder_of_a_deletion_that_was_interrupted_is_reported() {
+    let mut reported = 0;
+    for changes in 1..40 {
+        let sim = Sim::new(1);
+        let dir = open(&sim).unwrap();
+        let id = Uuid::from_u128(9);
+        append(&sim, &dir.open_log("gone", 0, id, LogConfig::default()).unwrap());
+        append(&sim, &dir.open_log("kept", 0, Uuid::from_u128(7), LogConfig::default()).unwrap());
+        dir.commit().unwrap();
+        sim.disk.stop_at(changes);
+        let done = dir.delete_all("gone", id, &[0]).is_ok();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Nothing);
+        let dir = open(&sim).unwrap();
+        let folder = Path::new(DATA).join("gone-0");
+        let left = dir.forget_missing(|id| id == Uuid::from_u128(7));
+        let expected: &[PathBuf] =
+            if sim.disk.exists(&folder) { std::slice::from_ref(&folder) } else { &[] };
+        assert_eq!(left, expected, "stopped at {changes}");
+        reported += expected.len();
+        if done {
+            assert!(reported > 0);
+            return;
+        }
+    }
+    panic!("the deletion never came to its end");
+}
+
+/// Whoever comes late, such as a recovery that was under way, does not write to a folder that another
+/// process may have by now.
+#[test]
+fn a_folder_that_is_closed_opens_nothing() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let id = Uuid::from_u128(9);
+    append(&sim, &dir.open_log("t", 0, id, LogConfig::default()).unwrap());
+    dir.close().unwrap();
+    let again = dir.open_log("t", 0, id, LogConfig::default());
+    assert!(matches!(again, Err(LogError::Closed)), "{again:?}");
+    let before = sim.disk.changes();
+    dir.checkpoint().unwrap();
+    assert_eq!(sim.disk.changes(), before);
 }
 
 /// Small files are written for each of them, which together are more than may be held open.

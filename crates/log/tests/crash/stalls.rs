@@ -1,11 +1,12 @@
 //! A disk that stalls: a sync or a cold read is held up while other partitions, producers and readers go
 //! on; then it ends, or the machine crashes in the middle of it.
 //!
-//! Held up are syncs of segments and small files, commits of the journal, checkpoints, and readers of
-//! what is not in memory. Meanwhile any partition is appended to and read; others are synced and committed,
-//! unless it is the journal that stalls or the log's own lock that is held. What is written meanwhile
+//! Held up are syncs of segments and small files, commits of the journal, checkpoints, logs that come to
+//! rest, and readers of what is not in memory. Meanwhile any partition is appended to and read; others are
+//! synced and committed, unless it is the journal that stalls or the log's own lock that is held, and beside
+//! a log that comes to rest checkpoints are made. What is written meanwhile
 //! is not in the sync that stalls ([`env::sim::SimDisk::stall_sync`]), so whoever acknowledges it all the
-//! same loses it. Not covered: truncations, retention and closing that stall, and stalls of a full disk.
+//! same loses it. Not covered: truncations and retention that stall, and stalls of a full disk.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::check;
 use crate::model::Appended;
 use crate::mutant::Mutant;
 use crate::stall::during;
-use crate::trial::{FOLDER, Stop, Trial};
+use crate::trial::{FOLDER, Part, Stop, Trial};
 
 /// Syncs of an operation among which the one is that stalls.
 const SYNCS: u64 = 5;
@@ -27,15 +28,17 @@ enum Held {
     Sync,
     Commit,
     Checkpoint,
+    Rest,
     Read,
 }
 
 impl Trial {
     pub fn stall(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
-        match self.dice(4) {
+        match self.dice(5) {
             0 => self.stall_sync(dir, n, Held::Sync),
             1 => self.stall_sync(dir, n, Held::Commit),
             2 => self.stall_sync(dir, n, Held::Checkpoint),
+            3 => self.stall_rest(dir, n),
             _ => self.stall_read(dir, n),
         }
     }
@@ -49,7 +52,7 @@ impl Trial {
         let work = || match held {
             Held::Sync => log.sync().map(Some),
             Held::Commit => log.commit().map(Some),
-            Held::Checkpoint | Held::Read => dir.checkpoint().map(|()| None),
+            Held::Checkpoint | Held::Rest | Held::Read => dir.checkpoint().map(|()| None),
         };
         let mut others = Ok(());
         let done = during(
@@ -79,6 +82,22 @@ impl Trial {
             self.sim.disk.stop_at(1 + self.dice(3));
         }
         Ok(())
+    }
+
+    /// A log that comes to rest is held up in its sync.
+    fn stall_rest(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
+        let log = self.log(n);
+        let disk = self.sim.disk.clone();
+        let nth = 1 + self.dice(SYNCS);
+        self.note(|| format!("{n}: comes to rest, of which sync {nth} stalls"));
+        let mut others = Ok(());
+        during(
+            |meanwhile| disk.stall_sync(nth, meanwhile),
+            || dir.rest_again(&log),
+            |path| others = self.go_on(dir, n, Held::Rest, path),
+        );
+        others?;
+        self.rested(dir)
     }
 
     /// A reader is held up; what it reads in the end is all that was there when it began.
@@ -120,7 +139,7 @@ impl Trial {
             let other = usize::try_from(self.dice(self.parts.len() as u64)).unwrap();
             let is_free = match held {
                 Held::Read => true,
-                Held::Sync | Held::Commit => other != n,
+                Held::Sync | Held::Commit | Held::Rest => other != n,
                 Held::Checkpoint => {
                     let part = &self.parts[other];
                     let folder = format!("{}-{}", part.topic, part.number);
@@ -129,10 +148,26 @@ impl Trial {
             };
             self.work.count("steps during a stall", 1);
             match self.dice(8) {
+                // It takes no more appends.
+                0..=3 if held == Held::Rest && other == n => {}
                 0..=3 => self.append(other)?,
                 4 if is_free => self.sync(other)?,
                 5 if is_free && !is_journal => drop(self.commit(other)?),
                 6 if held == Held::Read => self.checkpoint(dir)?,
+                6 if held == Held::Rest => {
+                    // It promises nothing of the log that is not synced yet. As it may keep the journal,
+                    // which may say of a log that it was cut, what it marks does not count.
+                    let marks = |part: &Part| (part.model.acknowledged, part.marked, part.proven);
+                    let before: Vec<_> = self.parts.iter().map(marks).collect();
+                    self.checkpoint(dir)?;
+                    for (at, (acknowledged, marked, proven)) in before.into_iter().enumerate() {
+                        let part = &mut self.parts[at];
+                        (part.marked, part.proven) = (marked, proven);
+                        if at == n {
+                            part.model.acknowledged = acknowledged;
+                        }
+                    }
+                }
                 _ => self.look(other)?,
             }
         }

@@ -200,6 +200,11 @@ impl Trial {
         // The first call sees that all were used until now.
         dir.rest_unused();
         dir.rest_unused();
+        self.rested(dir)
+    }
+
+    /// What was closed is opened again, and holds all that was appended.
+    pub fn rested(&mut self, dir: &LogDir) -> Result<(), Stop> {
         if self.sim.disk.stopped() {
             return Err(Stop::Machine);
         }

@@ -303,17 +303,30 @@ impl Trial {
 
     /// A life of the process, from its start until it or the machine stops.
     fn live(&mut self) -> Result<(), Stop> {
-        let mut dir = self.open()?;
+        let dir = self.open()?;
         if self.squeezed {
             self.give_room(&dir);
         }
         self.recovered().map_err(Stop::Wrong)?;
+        let mut dir = Some(dir);
+        let done = self.steps(&mut dir);
+        if let (Err(Stop::Fault), Some(dir)) = (&done, &dir) {
+            // Upkeep goes on; what becomes of it is all the same, but nothing must be lost by it.
+            dir.rest_unused();
+            dir.rest_unused();
+            let _ = dir.checkpoint();
+        }
+        done
+    }
+
+    fn steps(&mut self, at: &mut Option<LogDir>) -> Result<(), Stop> {
         for _ in 0..STEPS + STEPS_MORE * (self.parts.len() as u64 - 1) {
             let n = usize::try_from(self.dice(self.parts.len() as u64)).unwrap();
             let log = self.log(n);
             let before = log.segment_count();
+            let Some(dir) = &*at else { return Ok(()) };
             if self.squeezed {
-                self.step_without_room(&dir, n)?;
+                self.step_without_room(dir, n)?;
                 continue;
             }
             match self.dice(21) {
@@ -324,10 +337,10 @@ impl Trial {
                     let end = self.commit(n)?;
                     self.committed(n, end);
                     if self.dice(3) == 0 {
-                        self.prove(&dir)?;
+                        self.prove(dir)?;
                     }
                 }
-                12 => self.checkpoint(&dir)?,
+                12 => self.checkpoint(dir)?,
                 13 => self.retain(n)?,
                 14 => self.advance(n)?,
                 15 if self.dice(2) == 0 => self.truncate(n)?,
@@ -336,11 +349,15 @@ impl Trial {
                     self.ok(log.begin_epoch(epoch))?;
                     self.parts[n].model.epoch = epoch;
                 }
-                17 if self.dice(2) == 0 => dir = self.restart(dir)?,
-                18 if self.dice(6) == 0 => self.recreate(&dir, n)?,
-                20 => self.stall(&dir, n)?,
+                17 if self.dice(2) == 0 => {
+                    if let Some(dir) = at.take() {
+                        *at = Some(self.restart(dir)?);
+                    }
+                }
+                18 if self.dice(6) == 0 => self.recreate(dir, n)?,
+                20 => self.stall(dir, n)?,
                 19 => match self.dice(8) {
-                    0..=2 => self.rest(&dir)?,
+                    0..=2 => self.rest(dir)?,
                     3 => self.squeeze(),
                     _ => self.look(n)?,
                 },
@@ -359,7 +376,14 @@ impl Trial {
             self.give_room(dir);
             return Ok(());
         }
-        let done = match self.dice(9) {
+        let done = match self.dice(10) {
+            9 => {
+                // Those that cannot be closed stay open; those that can are opened where there is room.
+                dir.rest_unused();
+                dir.rest_unused();
+                self.give_room(dir);
+                return self.rested(dir);
+            }
             0..=3 => self.append(n),
             4 => self.sync(n),
             // By a sync, perhaps, so that the journal does not know.

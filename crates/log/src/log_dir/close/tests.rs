@@ -1,0 +1,251 @@
+//! Logs that are closed: beside each other, beside a checkpoint, and on a disk that does not go along.
+
+use std::path::Path;
+
+use env::Disk;
+use env::sim::{CrashLoss, Sim};
+use parking_lot::Mutex;
+use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::{DurableListener, LogConfig, Origin};
+
+const DATA: &str = "/data";
+const TOPIC: Uuid = Uuid::from_u128(9);
+
+fn open(sim: &Sim) -> Arc<LogDir> {
+    Arc::new(LogDir::open(&sim.env(), Path::new(DATA), 1).unwrap())
+}
+
+fn log(dir: &LogDir, partition: i32) -> Arc<Log> {
+    dir.open_log("t", partition, TOPIC, LogConfig::default()).unwrap()
+}
+
+fn append(sim: &Sim, log: &Log) {
+    let mut batch = BatchBuilder::new(Codec::None);
+    batch.push(Timestamp(sim.env().clock.wall_ms()), None, Some(b"v"), &[]);
+    log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(0), Origin::Client).unwrap();
+}
+
+/// Notes in which order logs came to rest.
+#[derive(Debug, Default)]
+struct Order(Mutex<Vec<Arc<str>>>);
+
+impl DurableListener for Order {
+    fn durable(&self, _end: Offset) {}
+    fn failed(&self, _error: &LogError) {}
+    fn rested(&self, log: &Log) {
+        self.0.lock().push(log.dir().to_string_lossy().into());
+    }
+}
+
+/// Whoever closes or syncs many logs holds the locks of all of them: if two did so in different orders,
+/// they would wait for each other for ever.
+#[test]
+fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let order = Arc::new(Order::default());
+    let listener: Arc<dyn DurableListener> = order.clone();
+    // The last was used longest ago.
+    for partition in (100..200).rev() {
+        let log = log(&dir, partition);
+        log.set_listener(Arc::downgrade(&listener));
+        append(&sim, &log);
+    }
+    dir.rest_longest_unused((TOPIC, 0));
+    let order = order.0.lock().clone();
+    assert!(order.len() > SYNCED_ONE_BY_ONE, "{} were closed", order.len());
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+/// What a log that is being closed has only in the journal is needed there until its sync is done.
+#[test]
+fn a_checkpoint_beside_a_close_does_not_give_up_the_journal() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let closing = log(&dir, 0);
+    append(&sim, &closing);
+    assert_eq!(closing.commit().unwrap(), Offset(1));
+    let (other, disk) = (dir.clone(), sim.disk.clone());
+    sim.disk.stall_sync(
+        1,
+        Box::new(move |_| {
+            other.checkpoint().unwrap();
+            disk.crash(CrashLoss::Everything);
+        }),
+    );
+    dir.rest_again(&closing);
+    drop((closing, dir));
+
+    let log = log(&open(&sim), 0);
+    assert_eq!((log.log_end(), log.damages().len()), (Offset(1), 0));
+}
+
+/// The same of one that could not be closed.
+#[test]
+fn a_log_that_cannot_be_closed_is_synced_by_the_next_checkpoint() {
+    for count in [1, SYNCED_ONE_BY_ONE + 1] {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let count = i32::try_from(count).unwrap();
+        for partition in 0..count {
+            append(&sim, &log(&dir, partition));
+        }
+        dir.commit().unwrap();
+        dir.rest_unused();
+        // No room for indexes.
+        sim.disk.limit_space(0);
+        dir.rest_unused();
+        sim.disk.limit_space(1 << 30);
+        dir.checkpoint().unwrap();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Everything);
+
+        let dir = open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
+        }
+    }
+}
+
+/// What the kernel has dropped is in the journal, and in the page cache as if nothing were wrong.
+#[test]
+fn a_folder_that_is_fenced_by_a_close_keeps_its_journal() {
+    for count in [1, SYNCED_ONE_BY_ONE + 1] {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let count = i32::try_from(count).unwrap();
+        for partition in 0..count {
+            append(&sim, &log(&dir, partition));
+        }
+        dir.commit().unwrap();
+        dir.rest_unused();
+        sim.disk.fail_sync(1);
+        dir.rest_unused();
+        assert!(dir.fenced().is_some());
+        // Upkeep goes on; whether that succeeds is all the same.
+        let _ = dir.checkpoint();
+        let _ = dir.close();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Everything);
+
+        let dir = open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
+        }
+    }
+}
+
+/// Also where none of many can be synced.
+#[test]
+fn a_checkpoint_that_syncs_nothing_keeps_the_journal() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let count = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 2;
+    let logs: Vec<_> = (0..count).map(|partition| log(&dir, partition)).collect();
+    logs.iter().for_each(|log| append(&sim, log));
+    dir.commit().unwrap();
+    sim.disk.fail_sync(1);
+    assert!(logs[0].sync().is_err());
+    assert!(dir.checkpoint().is_err(), "the folder is fenced");
+    drop((logs, dir));
+    sim.disk.crash(CrashLoss::Everything);
+
+    let dir = open(&sim);
+    for partition in 0..count {
+        assert_eq!(log(&dir, partition).log_end(), Offset(1), "{partition}");
+    }
+}
+
+/// Wherever a descriptor is missing on the way of a sync: that is no fault of the disk, and what was not
+/// synced is by the next.
+#[test]
+fn a_process_without_a_free_descriptor_syncs_later() {
+    let config = LogConfig { segment_bytes: 100, ..LogConfig::default() };
+    let many = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 2;
+    for (count, opened) in (0..25).map(|n| (1, n)).chain((0..25).map(|n| (many, n))) {
+        let sim = Sim::new(1);
+        let dir = open(&sim);
+        let open = |n| dir.open_log("t", n, TOPIC, config.clone()).unwrap();
+        let logs: Vec<_> = (0..count).map(open).collect();
+        logs.iter().for_each(|log| append(&sim, log));
+        dir.commit().unwrap();
+        dir.checkpoint().unwrap();
+        // Each has a segment more now.
+        logs.iter().for_each(|log| append(&sim, log));
+        dir.commit().unwrap();
+        // So many files more can be opened, before or after what is open now.
+        let path = Path::new(DATA).join("t-0/leader-epoch-checkpoint");
+        let held: Vec<_> = (0..300 - count - opened)
+            .map_while(|_| sim.disk.open(&path, env::disk::OpenMode::Read).ok())
+            .collect();
+        sim.disk.limit_handles(300 / 5 * 3);
+        let failed = dir.checkpoint().is_err();
+        assert!(dir.fenced().is_none(), "{count} logs, {opened} files: {:?}", dir.fenced());
+        drop(held);
+        sim.disk.limit_handles(1000);
+        dir.checkpoint().unwrap();
+        drop((logs, dir));
+        sim.disk.crash(CrashLoss::Everything);
+        let dir = self::open(&sim);
+        for partition in 0..count {
+            let log = log(&dir, partition);
+            let known = (log.log_end(), log.damages().len());
+            assert_eq!(known, (Offset(2), 0), "{partition} of {count}, {opened}, {failed}");
+        }
+    }
+}
+
+/// Whoever held a log that could not be closed goes on with it.
+#[test]
+fn a_log_that_cannot_be_closed_is_open_still() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = log(&dir, 0);
+    append(&sim, &log);
+    sim.disk.limit_space(0);
+    assert!(log.close().unwrap_err().is_full());
+    sim.disk.limit_space(1 << 40);
+    dir.measure_space();
+    append(&sim, &log);
+    assert!(Arc::ptr_eq(&log, &self::log(&dir, 0)));
+    dir.close().unwrap();
+    drop((log, dir));
+    let dir = open(&sim);
+    assert!(dir.was_clean());
+    assert_eq!(self::log(&dir, 0).log_end(), Offset(2));
+}
+
+/// Nobody would come back for them before the partition is used again.
+#[test]
+fn a_log_that_is_closed_leaves_no_deleted_segments() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let config = LogConfig { segment_bytes: 100, retention_bytes: Some(1), ..LogConfig::default() };
+    let partitions = i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 5;
+    let logs: Vec<_> = (0..partitions)
+        .map(|partition| dir.open_log("t", partition, TOPIC, config.clone()).unwrap())
+        .collect();
+    for log in &logs {
+        (0..3).for_each(|_| append(&sim, log));
+        assert_eq!(log.sync().unwrap(), Offset(3));
+        assert!(log.apply_retention().unwrap().segments_deleted > 0);
+    }
+    let left = || -> Vec<String> {
+        let files = |n: i32| sim.disk.read_dir(&Path::new(DATA).join(format!("t-{n}"))).unwrap();
+        let names = (0..partitions).flat_map(files).map(|entry| entry.name);
+        names.filter(|name| name.ends_with(crate::names::DELETED)).collect()
+    };
+    assert!(!left().is_empty(), "they are deleted later");
+    // One alone, and all others together.
+    dir.rest_again(&logs[0]);
+    drop(logs);
+    dir.close().unwrap();
+    assert_eq!(left(), Vec::<String>::new());
+}
