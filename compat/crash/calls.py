@@ -3,32 +3,24 @@
 A short life of the broker (start, topics, records small and large, a checkpoint, a roll, a deletion, an orderly end)
 is played again for each call index, with EIO at just that call, and with ENOSPC at it and all later calls that need
 room. Checked: no panic; a broker that stopped serving says why; after a restart on a healthy disk everything
-acknowledged is there. A library loaded before the C library's does it, so the binary is one whose calls go through
-the C library (`--features interposed`).
+acknowledged is there.
 """
 
-import argparse
 import errno
 import itertools
 import sys
-import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from crash import lab, wire  # noqa: E402
-from harness import brokers, install  # noqa: E402
+from crash import lab, lives, wire  # noqa: E402
+from harness import brokers  # noqa: E402
 
-BINARY = install.ROOT / "target" / "interposed" / "walser"
-# They wait more than they work.
-WORKERS = 5
-
-
-def value(n, size=0):
-    """The n-th value, of at least this size."""
-    return (f"record {n} ".encode() * (1 + size // 8))[:max(size, 16)]
+# Just the one call; this call and all later ones that need room.
+EIO = lives.Fault("EIO", errno.EIO, 0)
+NO_ROOM = lives.Fault("ENOSPC", errno.ENOSPC, 1)
 
 
 def life(node, told):
@@ -51,7 +43,7 @@ def life(node, told):
         return False
 
     def produce(topic, partition, size=0, count=1):
-        told.produce(connection, topic, partition, [value(next(counter), size) for _ in range(count)])
+        told.produce(connection, topic, partition, [lives.value(next(counter), size) for _ in range(count)])
 
     def create(topic, partitions):
         connection.create(topic, partitions, [("segment.bytes", "1048576")])
@@ -85,23 +77,17 @@ def life(node, told):
     node.kill()
 
 
-def one(work, nth, code, after, plant=False):
-    """One life with one fault; returns (what is wrong, calls counted, whether the fault came)."""
-    node = lab.Node(work, BINARY)
-    report = work / "calls.txt"
-    node.environment = {
-        "LD_PRELOAD": str(lab.REPORTS / "shim.so"), "FAULT_PATH": str(node.data), "FAULT_NTH": str(nth),
-        "FAULT_ERRNO": str(code), "FAULT_AFTER": str(int(after)), "FAULT_REPORT": str(report),
-    }
+def one(work, nth, fault, plant=False):
+    """One life with one fault; returns (what is wrong, calls counted, which failed, records that must be there)."""
+    node = lives.Node(work)
+    node.breaks(node.data, nth, fault)
     told = lab.Told()
     problems = []
     try:
         life(node, told)
-        lines = report.read_text().splitlines() if report.exists() else []
-        failed = [line for line in lines if " fails " in line]
         # A fault that no request met and no line tells of is one that did not matter.
         problems += [f"panic: {line}" for line in node.panics()]
-        node.environment = {}
+        node.heals()
         if plant:
             for file in [*node.data.glob("journal/*.journal"), *node.data.glob("a-0/*.log")]:
                 file.write_bytes(b"")
@@ -115,72 +101,32 @@ def one(work, nth, code, after, plant=False):
         problems += [f"panic after the restart: {line}" for line in node.panics()]
     except (brokers.BrokerFault, OSError, wire.Refused, AttributeError) as error:
         problems.append(f"after the restart: {type(error).__name__}: {error}")
-        failed, lines = locals().get("failed", []), locals().get("lines", [])
     finally:
         node.kill()
-    counted = [int(line.split()[1]) for line in lines if line.startswith("calls ")]
-    return problems, max(counted, default=0), failed, told.count()
-
-
-def main():
-    """All indexes, several at a time."""
-    parser = argparse.ArgumentParser(prog="cargo xtask crash calls", description=__doc__.splitlines()[0])
-    parser.add_argument("--from", dest="first", type=int, default=1, help="the first call index (default 1)")
-    parser.add_argument("--to", type=int, default=0, help="the last (default: the last there is)")
-    parser.add_argument("--plant", action="store_true", help="empty the logs before the restart: succeeds only if that is seen")
-    parser.add_argument("--step", type=int, default=1, help="every how-manieth (default 1: each)")
-    chosen = parser.parse_args()
-    began = time.monotonic()
-    lab.shim()
-    with install.alone("calls"):
-        return run(chosen, lab.fresh(install.TOOLS / "calls"), began)
+    return problems, *node.reported(), told.count()
 
 
 def run(chosen, base, began):
     """One life without a fault to count the calls, then one for each fault."""
     if chosen.plant:
-        problems = one(base / "plant", 0, 0, False, plant=True)[0]
+        problems = one(base / "plant", 0, EIO, plant=True)[0]
         lab.report("calls-plant", noticed=bool(problems))
         print(f"emptied logs: {'seen' if problems else '✗ not seen'}: {problems[:1]}", flush=True)
         return 0 if problems else 1
-    problems, total, _, records = one(base / "count", 0, 0, False)
+    problems, total, _, records = one(base / "count", 0, EIO)
     if problems or not total:
         print(f"✗ without any fault, {total} calls counted: {problems}", flush=True)
         return 1
-    last = chosen.to or total + 5
-    plan = [(nth, code, after) for nth in range(chosen.first, last + 1, chosen.step)
-            for code, after in ((errno.EIO, False), (errno.ENOSPC, True))]
+    # Another life may make a few more.
+    plan = lives.cases(chosen, total + 5, (EIO, NO_ROOM))
     print(f"{total} calls in a life that acknowledges {records} records; {len(plan)} lives with a fault", flush=True)
-    left, lock, found, delivered = iter(plan), threading.Lock(), [], [0]
 
-    def work(worker):
-        while True:
-            with lock:
-                case = next(left, None)
-            if case is None:
-                return
-            nth, code, after = case
-            faults, _, failed, _ = one(base / f"w{worker}", nth, code, after)
-            with lock:
-                delivered[0] += bool(failed)
-                for fault in faults:
-                    name = f"{errno.errorcode[code]} at call {nth} ({failed[0] if failed else 'not reached'})"
-                    found.append(f"{name}: {fault}")
-                    print(f"✗ {found[-1][:600]}", flush=True)
+    def play(work, nth, fault):
+        problems, _, failed, _ = one(work, nth, fault)
+        return problems, failed
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.monotonic() - began
-    lab.report("calls", calls=total, lives=len(plan), faults=delivered[0], problems=len(found), seconds=round(seconds))
-    if delivered[0] < len(plan) // 2:
-        found.append("less than half of the faults were delivered")
-        print(f"✗ {found[-1]}", flush=True)
-    print(f"{len(plan)} lives, {delivered[0]} met their fault, {len(found)} problems; {seconds:.0f} s", flush=True)
-    return 1 if found else 0
+    return lives.play("calls", total, plan, play, base, began)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lives.main("calls", __doc__, "empty the logs before the restart", run))

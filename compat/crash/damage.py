@@ -13,7 +13,6 @@ import argparse
 import re
 import shutil
 import sys
-import threading
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -216,34 +215,26 @@ def run(chosen, base, began):
             if chosen.only or taken[alike] <= OF_A_KIND:
                 plan += [(state, data, told, inside, words, content) for words, content in damages(path)]
     print(f"{len(plan)} damaged folders", flush=True)
-    left, lock = iter(plan), threading.Lock()
     table, found, known = defaultdict(Counter), [], Counter()
 
-    def work(worker):
-        while True:
-            with lock:
-                case = next(left, None)
-            if case is None:
-                return
-            state, data, told, path, words, content = case
-            outcome, bad = one(base / f"w{worker}", data, told, path, content)
-            with lock:
-                what = kind(path)
-                for fault, text in bad:
-                    if (what, fault, words.split()[0]) in KNOWN:
-                        outcome = "known gap"
-                        known[what] += 1
-                    else:
-                        outcome = "fault"
-                        found.append(f"{state}, {path}, {words}: {fault}: {text}")
-                        print(f"✗ {found[-1][:700]}", flush=True)
-                table[what][outcome] += 1
+    def play(worker, case):
+        _, data, told, path, _, content = case
+        return one(base / f"w{worker}", data, told, path, content)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def judge(case, seen):
+        (state, _, _, path, words, _), (outcome, bad) = case, seen
+        what = kind(path)
+        for fault, text in bad:
+            if (what, fault, words.split()[0]) in KNOWN:
+                outcome = "known gap"
+                known[what] += 1
+            else:
+                outcome = "fault"
+                found.append(f"{state}, {path}, {words}: {fault}: {text}")
+                print(f"✗ {found[-1][:700]}", flush=True)
+        table[what][outcome] += 1
+
+    lab.several(WORKERS, plan, play, judge)
     seconds = time.monotonic() - began
     for what, counts in sorted(table.items()):
         print(f"    {what:<40} {', '.join(f'{count} {outcome}' for outcome, count in sorted(counts.items()))}", flush=True)

@@ -4,62 +4,36 @@ A short life on two log directories is played again for each call of the operati
 second: with EIO at just that call, and with EIO at it and all later ones, as of a disk that died. Checked while it
 runs: partitions of the first take and give everything; those of the second take it or answer KAFKA_STORAGE_ERROR, and
 go on giving what they acknowledged; topics are created and deleted; a directory that refuses is listed with its error
-and named at level ERROR with the way back, a partition whose files cannot be opened is named. After a restart on a healthy disk everything acknowledged is there and
-both take records.
+and named at level ERROR with the way back, a partition whose files cannot be opened is named. After a restart on a
+healthy disk everything acknowledged is there and both take records.
 """
 
-import argparse
 import errno
 import itertools
 import shutil
 import sys
-import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from crash import lab, wire  # noqa: E402
-from harness import brokers, install  # noqa: E402
+from crash import lab, lives, wire  # noqa: E402
+from harness import brokers  # noqa: E402
 
-BINARY = install.ROOT / "target" / "interposed" / "walser"
-# They wait more than they work.
-WORKERS = 5
 STORAGE_ERROR = 56
-# What the shim is told: one call, or all from it on.
-ONCE, DEAD = "once", "dead"
-AFTER = {ONCE: "0", DEAD: "2"}
+# Just the one call; this call and all later ones.
+ONCE = lives.Fault("EIO once", errno.EIO, 0)
+DEAD = lives.Fault("EIO dead", errno.EIO, 2)
 
 
-class Node(lab.Node):
+class Node(lives.Node):
     """A broker with two log directories."""
 
     def __init__(self, work):
-        super().__init__(work, BINARY, work / "disks" / "one")
+        super().__init__(work, work / "disks" / "one")
         self.second = self.data.parent / "two"
         self.more_data = [self.second]
-
-    def breaks(self, path, nth, how):
-        """From the next start on the n-th call below this path fails."""
-        report = self.work / "calls.txt"
-        report.unlink(missing_ok=True)
-        self.environment = {
-            "LD_PRELOAD": str(lab.REPORTS / "shim.so"), "FAULT_PATH": str(path), "FAULT_NTH": str(nth),
-            "FAULT_ERRNO": str(errno.EIO), "FAULT_AFTER": AFTER[how], "FAULT_REPORT": str(report),
-        }
-
-    def reported(self):
-        """How many calls there were, and those that failed."""
-        report = self.work / "calls.txt"
-        lines = report.read_text().splitlines() if report.exists() else []
-        counted = [int(line.split()[1]) for line in lines if line.startswith("calls ")]
-        return max(counted, default=0), [line for line in lines if " fails " in line]
-
-
-def value(n, size=0):
-    """The n-th value, of at least this size."""
-    return (f"record {n} ".encode() * (1 + size // 8))[:max(size, 16)]
 
 
 def prepare(work):
@@ -95,7 +69,7 @@ class Life:
     def produce(self, place, size=0):
         """Returns whether the record was taken."""
         try:
-            self.told.produce(self.connection, *place, [value(next(self.numbers), size)])
+            self.told.produce(self.connection, *place, [lives.value(next(self.numbers), size)])
             return True
         except wire.Refused as error:
             if place not in self.in_second:
@@ -156,7 +130,7 @@ class Life:
 
     def after(self):
         """Looks once more, on healthy disks."""
-        self.node.environment = {}
+        self.node.heals()
         self.node.start()
         self.connection = lab.connect(self.node)
         for path, (code, _) in self.connection.log_dirs().items():
@@ -214,20 +188,6 @@ def one(work, prepared, nth, how, plant=False):
     return life.problems + [f"panic: {line}" for line in node.panics()], counted, failed
 
 
-def main():
-    """All calls, several at a time."""
-    parser = argparse.ArgumentParser(prog="cargo xtask crash folders", description=__doc__.splitlines()[0])
-    parser.add_argument("--from", dest="first", type=int, default=1, help="the first call index (default 1)")
-    parser.add_argument("--to", type=int, default=0, help="the last (default: the last there is)")
-    parser.add_argument("--plant", action="store_true", help="both directories fail: succeeds only if that is seen")
-    parser.add_argument("--step", type=int, default=1, help="every how-manieth (default 1: each)")
-    chosen = parser.parse_args()
-    began = time.monotonic()
-    lab.shim()
-    with install.alone("folders"):
-        return run(chosen, lab.fresh(install.TOOLS / "folders"), began)
-
-
 def run(chosen, base, began):
     """One life without a fault to count the calls, then one for each fault."""
     prepared = prepare(base / "prepared")
@@ -242,37 +202,15 @@ def run(chosen, base, began):
         lab.report("folders-plant", noticed=bool(seen))
         print(f"both directories failed: {'seen' if seen else '✗ not seen'}: {seen[:1]}", flush=True)
         return 0 if seen else 1
-    plan = [(nth, how) for nth in range(chosen.first, (chosen.to or total) + 1, chosen.step) for how in (ONCE, DEAD)]
+    plan = lives.cases(chosen, total, (ONCE, DEAD))
     print(f"{total} calls on the second directory in a life; {len(plan)} lives with a fault", flush=True)
-    left, lock, found, delivered = iter(plan), threading.Lock(), [], [0]
 
-    def work(worker):
-        while True:
-            with lock:
-                case = next(left, None)
-            if case is None:
-                return
-            nth, how = case
-            faults, _, failed = one(base / f"w{worker}", prepared, nth, how)
-            with lock:
-                delivered[0] += bool(failed)
-                for fault in faults:
-                    found.append(f"EIO {how} at call {nth} ({failed[0] if failed else 'not reached'}): {fault}")
-                    print(f"✗ {found[-1][:700]}", flush=True)
+    def play(work, nth, how):
+        problems, _, failed = one(work, prepared, nth, how)
+        return problems, failed
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.monotonic() - began
-    lab.report("folders", calls=total, lives=len(plan), faults=delivered[0], problems=len(found), seconds=round(seconds))
-    if delivered[0] < len(plan) // 2:
-        found.append("less than half of the faults were delivered")
-        print(f"✗ {found[-1]}", flush=True)
-    print(f"{len(plan)} lives, {delivered[0]} met their fault, {len(found)} problems; {seconds:.0f} s", flush=True)
-    return 1 if found else 0
+    return lives.play("folders", total, plan, play, base, began)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lives.main("folders", __doc__, "both directories fail", run))

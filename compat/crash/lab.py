@@ -1,14 +1,16 @@
 """What the fault tests share: a broker that may be faulty, what it acknowledged, and the comparison with what it
 serves later.
 
-Owns: `Node`, `Told`, and the reports under `target/reliability`. Rules of `Told.faults`: an acknowledged record is
-there once, at its offset, unchanged; nothing is there that nobody sent, nothing twice.
+Owns: `Node`, `Told`, cases played several at a time, and the reports under `target/reliability`. Rules of
+`Told.faults`: an acknowledged record is there once, at its offset, unchanged; nothing is there that nobody sent,
+nothing twice.
 """
 
 import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -125,6 +127,27 @@ def report(name, **figures):
     """Keeps the figures of one part for docs/reliability.md."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     (REPORTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def several(workers, cases, play, judge):
+    """Plays all cases, several at a time; `judge(case, play(worker, case))` is called for one at a time."""
+    left, lock = iter(cases), threading.Lock()
+
+    def work(worker):
+        while True:
+            with lock:
+                case = next(left, None)
+            if case is None:
+                return
+            outcome = play(worker, case)
+            with lock:
+                judge(case, outcome)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def connect(node, seconds=5):
