@@ -1,4 +1,5 @@
-//! Runs trials on all cores and says how to replay one that fails.
+//! Runs trials on all cores and says how to replay one that fails; and runs them with planted bugs, which
+//! must be noticed.
 //!
 //! Seeds are handed out in order, so that all before the one it stopped at were run: a long search goes
 //! on from there.
@@ -11,14 +12,56 @@ use std::time::Duration;
 use env::Clock;
 use env::clock::SystemClock;
 
-use crate::errors;
-use crate::work::Work;
+use super::errors;
+use super::work::Work;
 
 /// Seconds between two lines that say how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
+fn number(of: &str, what: &str) -> Option<u64> {
+    std::env::var(format!("WALSER_{of}_{what}")).ok()?.parse().ok()
+}
+
+/// The trials of an ordinary run, in which all of `variety` must have happened; or those that the
+/// environment asks for, by variables whose names begin with `WALSER_` and `of`.
+pub fn trials(
+    of: &str,
+    ordinary: u64,
+    variety: &[&str],
+    trial: impl Fn(u64, bool) -> Result<Work, String> + Sync,
+) {
+    if let Some(seed) = number(of, "SEED") {
+        if let Err(what) = one(|| trial(seed, true)) {
+            panic!("seed {seed}: {what}");
+        }
+        return;
+    }
+    let trials = number(of, "TRIALS").unwrap_or(ordinary);
+    let from = number(of, "FROM").unwrap_or(0);
+    match all(from, trials, |seed| trial(seed, false)) {
+        Ok(work) if trials >= ordinary => work.check_variety(variety),
+        Ok(_) => {}
+        Err((seed, what)) => panic!("WALSER_{of}_SEED={seed} replays this: {what}"),
+    }
+}
+
+/// A bug is planted: one of so many trials notices it, in words that hold what is expected.
+pub fn check_noticed(
+    name: &str,
+    trials: u64,
+    expected: &str,
+    trial: impl Fn(u64) -> Result<Work, String>,
+) {
+    let caught = (0..trials).find_map(|seed| Some((seed, one(|| trial(seed)).err()?)));
+    let Some((seed, what)) = caught else {
+        panic!("{trials} trials, and nobody noticed this planted bug: {name}");
+    };
+    assert!(what.contains(expected), "{name}: noticed for another reason: {what}");
+    println!("planted: {name}; noticed by trial {seed}: {what}");
+}
+
 /// One trial; a panic is a failure like any other, and keeps its seed.
-pub fn one(trial: impl FnOnce() -> Result<Work, String>) -> Result<Work, String> {
+fn one(trial: impl FnOnce() -> Result<Work, String>) -> Result<Work, String> {
     errors::listen();
     errors::take();
     std::panic::catch_unwind(AssertUnwindSafe(trial)).unwrap_or_else(|panic| {
@@ -29,7 +72,7 @@ pub fn one(trial: impl FnOnce() -> Result<Work, String>) -> Result<Work, String>
 }
 
 /// All trials from a seed on; the first that fails ends it.
-pub fn all(
+fn all(
     from: u64,
     count: u64,
     trial: impl Fn(u64) -> Result<Work, String> + Sync,

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use env::sim::Meanwhile;
 
-use crate::errors;
+use super::errors;
 
 /// Says that the work has ended, also by a panic.
 struct Ended(Sender<Option<PathBuf>>);

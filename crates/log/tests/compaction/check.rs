@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use log::{Log, Origin};
-use records::{LeaderEpoch, Offset, Timestamp, batches};
+use records::{LeaderEpoch, Offset, Timestamp};
 
+use crate::common::reading::read;
 use crate::model::{Model, Rec};
 use crate::trial::DELETE_RETENTION_MS;
 
@@ -29,24 +30,15 @@ pub fn contents_to(
     let mut batch_end = Offset::ZERO;
     while at < until {
         let end = log.log_end();
-        let slice =
-            log.read(at, end, bytes_max, true).map_err(|error| format!("read {at}: {error}"))?;
-        let bytes = slice.load().map_err(|error| format!("load {at}: {error}"))?;
-        if bytes.is_empty() {
-            return Err(format!("nothing to read at {at} before the end {end}"));
-        }
-        for batch in batches(&bytes) {
-            let batch = batch.map_err(|error| format!("a batch after {at}: {error}"))?;
-            batch.check_crc().map_err(|error| format!("a batch after {at}: {error}"))?;
+        let goes_on = read(log, at, end, bytes_max, |batch, section| {
             let header = batch.header;
             if header.base_offset < batch_end {
                 return Err(format!("a batch at {} after {batch_end}", header.base_offset));
             }
             batch_end = header.next_offset();
-            let section = batch.uncompressed_records(1 << 20).map_err(|error| error.to_string())?;
             let mut count = 0;
             let mut latest = Timestamp::NONE;
-            for record in batch.records(&section) {
+            for record in batch.records(section) {
                 let record = record.map_err(|error| error.to_string())?;
                 count += 1;
                 let offset = header.base_offset.plus(i64::from(record.offset_delta));
@@ -62,11 +54,12 @@ pub fn contents_to(
             if count > 0 && latest != header.max_timestamp {
                 return Err(format!("the latest at {} is not {latest}", header.base_offset));
             }
+            Ok(())
+        })?;
+        if goes_on < batch_end {
+            return Err(format!("the slice goes on at {goes_on}, behind {batch_end}"));
         }
-        if slice.next < batch_end {
-            return Err(format!("the slice goes on at {}, behind {batch_end}", slice.next));
-        }
-        at = slice.next;
+        at = goes_on;
     }
     Ok(found)
 }

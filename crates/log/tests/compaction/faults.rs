@@ -4,24 +4,16 @@
 use log::LogDir;
 
 use crate::check;
+use crate::common::machine::Stop;
 use crate::mutant::Mutant;
-use crate::trial::{Stop, Trial};
+use crate::trial::Trial;
 
 impl Trial {
     /// An error is fine when the machine has stopped or a fault was asked for, and only then.
     pub fn ok<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Result<T, Stop> {
         result.map_err(|error| {
             let text = error.to_string();
-            if self.sim.disk.stopped() {
-                Stop::Machine
-            } else if self.squeezed && is_full(&text) {
-                Stop::Full
-            } else if self.sim.disk.faults_delivered() > self.faults_passed {
-                self.note(|| format!("fault: {text}"));
-                Stop::Fault
-            } else {
-                Stop::Wrong(format!("an operation failed: {text}"))
-            }
+            self.why(&text, is_full(&text))
         })
     }
 
@@ -38,26 +30,7 @@ impl Trial {
             12 => self.squeeze(),
             _ => {}
         }
-        if self.dice(6) == 0 {
-            let most = usize::try_from(1 + self.dice(700)).unwrap();
-            self.sim.disk.shorten_reads(most);
-        }
-    }
-
-    pub fn squeeze(&mut self) {
-        let room = self.dice(9000);
-        self.note(|| format!("room for {room} bytes"));
-        self.sim.disk.limit_space(room);
-        self.squeezed = true;
-        self.was_squeezed = true;
-        self.work.count("full disks", 1);
-    }
-
-    pub fn give_room(&mut self, dir: &LogDir) {
-        self.note(|| "room again".to_owned());
-        self.sim.disk.limit_space(1 << 40);
-        self.squeezed = false;
-        dir.measure_space();
+        self.perhaps_shorten_reads();
     }
 
     /// On a disk that is full, or nearly: what it refuses is as if it had not been asked for.

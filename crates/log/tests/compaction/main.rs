@@ -16,24 +16,18 @@
 extern crate walser_log as log;
 
 mod check;
-#[path = "../common/errors.rs"]
-mod errors;
+#[path = "../common/mod.rs"]
+mod common;
 mod faults;
 mod model;
 mod mutant;
-#[path = "../common/runner.rs"]
-mod runner;
-#[path = "../common/stall.rs"]
-mod stall;
 mod stalls;
 mod steps;
 mod swap;
 mod trial;
-#[path = "../common/work.rs"]
-mod work;
 
+use common::runner;
 use mutant::Mutant;
-use trial::run;
 
 /// Trials of an ordinary run.
 const TRIALS: u64 = 400;
@@ -66,38 +60,18 @@ const ALL: [&str; 22] = [
     "truncations",
 ];
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn the_last_value_of_each_key_holds_and_every_reader_sees_a_valid_history() {
-    if let Some(seed) = number("WALSER_COMPACTION_SEED") {
-        if let Err(what) = runner::one(|| run(seed, Mutant::None, true)) {
-            panic!("seed {seed}: {what}");
-        }
-        return;
-    }
-    let trials = number("WALSER_COMPACTION_TRIALS").unwrap_or(TRIALS);
-    let from = number("WALSER_COMPACTION_FROM").unwrap_or(0);
-    match runner::all(from, trials, |seed| run(seed, Mutant::None, false)) {
-        Ok(work) if trials >= TRIALS => work.check_variety(&ALL),
-        Ok(_) => {}
-        Err((seed, what)) => panic!("WALSER_COMPACTION_SEED={seed} replays this: {what}"),
-    }
+    runner::trials("COMPACTION", TRIALS, &ALL, |seed, verbose| {
+        trial::run(seed, Mutant::None, verbose)
+    });
 }
 
 /// Each of these must be noticed, or the checks are worth nothing.
 #[test]
 fn planted_bugs_are_noticed() {
     for (mutant, name) in Mutant::PLANTED {
-        let one = |seed| runner::one(|| run(seed, mutant, false));
-        let caught = (0..TRIALS_OF_MUTANT).find_map(|seed| Some((seed, one(seed).err()?)));
-        let Some((seed, what)) = caught else {
-            panic!("{TRIALS_OF_MUTANT} trials, and nobody noticed this planted bug: {name}");
-        };
-        let expected = mutant.noticed_by();
-        assert!(what.contains(expected), "{name}: noticed for another reason: {what}");
-        println!("planted: {name}; noticed by trial {seed}: {what}");
+        let trial = |seed| trial::run(seed, mutant, false);
+        runner::check_noticed(name, TRIALS_OF_MUTANT, mutant.noticed_by(), trial);
     }
 }

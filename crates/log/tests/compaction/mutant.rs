@@ -5,7 +5,8 @@ use std::path::Path;
 use env::disk::OpenMode;
 use env::sim::Lie;
 
-use crate::trial::{FOLDER, Trial};
+use crate::common::machine::FOLDER;
+use crate::trial::Trial;
 
 /// What is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,9 +13,10 @@ use log::{FullSpeed, LogDir};
 use records::Offset;
 
 use crate::check::{self, Read};
+use crate::common::machine::{FOLDER, Stop};
+use crate::common::stall::during;
 use crate::mutant::Mutant;
-use crate::stall::during;
-use crate::trial::{FOLDER, Stop, Trial};
+use crate::trial::Trial;
 
 /// Syncs of a compaction among which the one is that stalls.
 const SYNCS: u64 = 12;
@@ -69,14 +70,6 @@ impl Trial {
         }
         self.perhaps_stop();
         Ok(())
-    }
-
-    fn perhaps_stop(&mut self) {
-        if self.dice(3) == 0 && !self.sim.disk.stopped() {
-            self.note(|| "the machine stops during the stall".to_owned());
-            self.work.count("crashes during a stall", 1);
-            self.sim.disk.stop_at(1);
-        }
     }
 
     /// A reader from anywhere to the end that there is now.

@@ -6,9 +6,10 @@ use log::{Compacted, CompactionConfig, CompactionError, FullSpeed, LogDir, Origi
 use records::{Codec, LeaderEpoch, Offset, Timestamp};
 
 use crate::check;
+use crate::common::machine::Stop;
 use crate::model::{Appended, By, Rec};
 use crate::mutant::Mutant;
-use crate::trial::{Stop, Trial};
+use crate::trial::Trial;
 
 /// What [`Trial::begin_compaction`] has decided.
 pub struct Planned {

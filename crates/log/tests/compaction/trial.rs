@@ -1,22 +1,22 @@
 //! One trial: lives of a process with random work over partitions that share a folder and a journal,
 //! each life ended by a crash.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
-use env::Env;
-use env::sim::{CrashLoss, Sim};
-use log::{Cleanup, JournalConfig, Log, LogConfig, LogDir};
+use env::sim::CrashLoss;
+use log::{Cleanup, Log, LogConfig, LogDir};
 use records::Offset;
 use uuid::Uuid;
 
 use crate::check;
-use crate::errors;
+use crate::common::errors;
+use crate::common::machine::{FOLDER, Machine, Stop};
+use crate::common::work::Work;
 use crate::model::Model;
 use crate::mutant::Mutant;
-use crate::work::Work;
 
-pub const FOLDER: &str = "/data";
 const LIVES: usize = 4;
 /// Steps of a life, and how many more for each partition beyond the first.
 const STEPS: u64 = 50;
@@ -26,23 +26,12 @@ pub const DELETE_RETENTION_MS: i64 = 40_000;
 
 /// Runs the trial of a seed; what went wrong is the error.
 pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
-    let sim = Sim::new(seed);
-    let env = sim.env();
-    if let Some(lie) = mutant.lie() {
-        sim.disk.lie(lie);
-    }
     let mut trial = Trial {
-        sim,
-        env,
+        machine: Machine::new(seed, mutant.lie(), verbose),
         mutant,
-        verbose,
         parts: Vec::new(),
-        work: Work::default(),
         counter: 0,
         compacting: false,
-        squeezed: false,
-        was_squeezed: false,
-        faults_passed: 0,
     };
     for n in 0..=trial.dice(PARTITIONS_MAX) {
         let is_compacted = n == 0 || trial.dice(2) == 0;
@@ -54,31 +43,17 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
             log: None,
         });
     }
-    trial.work.count("partitions", trial.parts.len() as u64);
+    trial.machine.work.count("partitions", trial.parts.len() as u64);
     for life in 0..LIVES {
         trial.note(|| format!("--- life {life}"));
         trial.plan_the_end();
-        match trial.live() {
-            Ok(()) | Err(Stop::Machine) => {}
-            Err(Stop::Fault) => trial.fenced()?,
-            // A folder that could not be opened.
-            Err(Stop::Full) if trial.squeezed => {}
-            Err(Stop::Full) => return Err("refused by a disk that has room".to_owned()),
-            Err(Stop::Wrong(what)) => return Err(what),
+        let ended = trial.live();
+        if trial.was_fault(ended)? {
+            trial.fenced()?;
         }
         trial.crash()?;
     }
-    Ok(trial.work)
-}
-
-/// Why a life ended.
-pub enum Stop {
-    Machine,
-    /// The disk failed, as it was asked to.
-    Fault,
-    /// Nothing did: the disk was full, and the operation did nothing.
-    Full,
-    Wrong(String),
+    Ok(trial.machine.work)
 }
 
 /// A partition and what is known of it.
@@ -98,38 +73,30 @@ impl Part {
 }
 
 pub struct Trial {
-    pub sim: Sim,
-    pub env: Env,
+    machine: Machine,
     pub mutant: Mutant,
-    verbose: bool,
     pub parts: Vec<Part>,
-    pub work: Work,
     pub counter: u64,
     /// A compaction is under way, or was when the machine stopped.
     pub compacting: bool,
-    /// The disk has little room or none; and whether it had since the last crash.
-    pub squeezed: bool,
-    pub was_squeezed: bool,
-    /// Faults that ended nothing.
-    pub faults_passed: u64,
+}
+
+/// A step of a trial reads as one of its machine: `self.dice(3)`.
+impl Deref for Trial {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for Trial {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
 }
 
 impl Trial {
-    pub fn dice(&self, sides: u64) -> u64 {
-        self.env.random.next_u64() % sides.max(1)
-    }
-
-    pub fn pick(&self, from: Offset, to: Offset) -> Offset {
-        let span = u64::try_from(to - from + 1).unwrap();
-        from.plus(i64::try_from(self.dice(span)).unwrap())
-    }
-
-    pub fn note(&self, what: impl FnOnce() -> String) {
-        if self.verbose {
-            println!("{:>5} {}", self.sim.disk.changes(), what());
-        }
-    }
-
     pub fn log(&self, n: usize) -> Arc<Log> {
         self.parts[n].log.clone().unwrap()
     }
@@ -151,11 +118,7 @@ impl Trial {
         for part in &mut self.parts {
             part.log = None;
         }
-        let journal = JournalConfig {
-            file_bytes: 8192 * (1 + self.dice(3)),
-            append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
-            unmarked_bytes_max: self.dice(2000),
-        };
+        let journal = self.journal_config();
         // One that could not be opened is told so; there is nothing yet that could go on.
         let dir = self.ok(LogDir::open_with(&self.env, Path::new(FOLDER), 1, None, journal))?;
         if self.dice(2) == 0 {
@@ -260,19 +223,11 @@ impl Trial {
             return Err(format!("ERROR lines although nothing failed: {:?}", errors::take()));
         }
         errors::take();
-        let loss = match self.dice(4) {
-            0 => CrashLoss::Everything,
-            // After a failed sync the page cache shows what the disk will never have, so whoever
-            // restarts after one restarts the machine.
-            1 if faults > 0 => CrashLoss::Everything,
-            1 => CrashLoss::Nothing,
-            _ => CrashLoss::Random(self.dice(u64::MAX)),
-        };
+        let loss = self.loss(4);
         self.note(|| format!("crash, {loss:?}"));
         self.work.count("crashes", 1);
         let in_compaction = u64::from(std::mem::take(&mut self.compacting));
         self.work.count("crashes in compaction", in_compaction);
-        (self.squeezed, self.was_squeezed, self.faults_passed) = (false, false, 0);
         let mut half_cut = Vec::new();
         for (n, part) in self.parts.iter_mut().enumerate() {
             part.log = None;
@@ -286,13 +241,8 @@ impl Trial {
         self.die(loss);
         self.change_files().map_err(|error| error.to_string())?;
         for again in [false, true] {
-            match self.recover(std::mem::take(&mut half_cut)) {
-                Ok(()) => {}
-                Err(Stop::Wrong(what)) => return Err(format!("recovery (again: {again}): {what}")),
-                Err(Stop::Machine | Stop::Fault | Stop::Full) => {
-                    return Err("stopped without being asked to".to_owned());
-                }
-            }
+            self.recover(std::mem::take(&mut half_cut))
+                .map_err(|stop| stop.said(&format!("recovery (again: {again})")))?;
             // Recovery itself must leave a state that survives.
             self.die(if again { CrashLoss::Nothing } else { CrashLoss::Everything });
         }
@@ -313,12 +263,6 @@ impl Trial {
             self.sync(n)?;
         }
         Ok(())
-    }
-
-    /// This process is over, and another one starts.
-    fn die(&mut self, loss: CrashLoss) {
-        self.sim.disk.crash(loss);
-        self.env = self.sim.env();
     }
 
     pub fn files(&self, n: usize) -> String {

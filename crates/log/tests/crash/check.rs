@@ -1,10 +1,9 @@
 //! Compares an open log with its model.
 
 use log::{AppendError, FullSpeed, Log, Origin};
-use records::{
-    BatchBuilder, Codec, Offset, ProducerEpoch, ProducerId, Timestamp, batches, sequence,
-};
+use records::{BatchBuilder, Codec, Offset, ProducerEpoch, ProducerId, Timestamp, sequence};
 
+use crate::common::reading::read;
 use crate::model::{Appended, Model, Sequenced};
 
 /// Builds the bytes of a batch as a producer would send it.
@@ -55,17 +54,8 @@ pub fn contents_to(
     let mut found: Vec<Appended> = Vec::new();
     let mut at = from;
     while at < end {
-        let slice =
-            log.read(at, end, bytes_max, true).map_err(|error| format!("read {at}: {error}"))?;
-        let bytes = slice.load().map_err(|error| format!("load {at}: {error}"))?;
-        if bytes.is_empty() {
-            return Err(format!("nothing to read at {at} before the end {end}"));
-        }
-        for batch in batches(&bytes) {
-            let batch = batch.map_err(|error| format!("a batch after {at}: {error}"))?;
-            batch.check_crc().map_err(|error| format!("a batch after {at}: {error}"))?;
+        let goes_on = read(log, at, end, bytes_max, |batch, section| {
             let header = batch.header;
-            let section = batch.uncompressed_records(1 << 20).map_err(|error| error.to_string())?;
             let mut read = Appended {
                 base: header.base_offset,
                 values: Vec::new(),
@@ -77,7 +67,7 @@ pub fn contents_to(
                     sequence: header.base_sequence,
                 }),
             };
-            for record in batch.records(&section) {
+            for record in batch.records(section) {
                 let record = record.map_err(|error| error.to_string())?;
                 let value = String::from_utf8_lossy(record.value.unwrap_or_default());
                 read.values.push(value.into_owned());
@@ -89,10 +79,11 @@ pub fn contents_to(
                 return Err(format!("offset {} follows {}", read.base, before.next()));
             }
             found.push(read);
-        }
+            Ok(())
+        })?;
         let next = found.last().map_or(at, Appended::next);
-        if slice.next != next {
-            return Err(format!("the slice says {} comes next, it is {next}", slice.next));
+        if goes_on != next {
+            return Err(format!("the slice says {goes_on} comes next, it is {next}"));
         }
         at = next;
     }

@@ -16,9 +16,10 @@ use records::Offset;
 use uuid::Uuid;
 
 use crate::check;
-use crate::errors;
+use crate::common::errors;
+use crate::common::machine::FOLDER;
 use crate::model::{Appended, Model};
-use crate::trial::{FOLDER, Part, Trial};
+use crate::trial::{Part, Trial};
 
 /// Files below a folder.
 fn files(disk: &dyn env::Disk, folder: &Path) -> Vec<PathBuf> {

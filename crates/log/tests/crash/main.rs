@@ -13,21 +13,16 @@
 extern crate walser_log as log;
 
 mod check;
+#[path = "../common/mod.rs"]
+mod common;
 mod damage;
-#[path = "../common/errors.rs"]
-mod errors;
 mod model;
 mod mutant;
-#[path = "../common/runner.rs"]
-mod runner;
-#[path = "../common/stall.rs"]
-mod stall;
 mod stalls;
 mod steps;
 mod trial;
-#[path = "../common/work.rs"]
-mod work;
 
+use common::runner;
 use mutant::Mutant;
 
 /// What must have happened in an ordinary run.
@@ -65,38 +60,16 @@ const TRIALS: u64 = 1_000;
 /// A planted bug must be noticed within so many.
 const TRIALS_OF_MUTANT: u64 = 400;
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_half_written_shows() {
-    if let Some(seed) = number("WALSER_CRASH_SEED") {
-        if let Err(what) = runner::one(|| trial::run(seed, Mutant::None, true)) {
-            panic!("seed {seed}: {what}");
-        }
-        return;
-    }
-    let trials = number("WALSER_CRASH_TRIALS").unwrap_or(TRIALS);
-    let from = number("WALSER_CRASH_FROM").unwrap_or(0);
-    match runner::all(from, trials, |seed| trial::run(seed, Mutant::None, false)) {
-        Ok(work) if trials >= TRIALS => work.check_variety(&ALL),
-        Ok(_) => {}
-        Err((seed, what)) => panic!("WALSER_CRASH_SEED={seed} replays this: {what}"),
-    }
+    runner::trials("CRASH", TRIALS, &ALL, |seed, verbose| trial::run(seed, Mutant::None, verbose));
 }
 
 /// The checks are worth something only if they fail when they should.
 #[test]
 fn planted_bugs_are_noticed() {
     for (mutant, name) in Mutant::PLANTED {
-        let one = |seed| runner::one(|| trial::run(seed, mutant, false));
-        let caught = (0..TRIALS_OF_MUTANT).find_map(|seed| Some((seed, one(seed).err()?)));
-        let Some((seed, what)) = caught else {
-            panic!("{TRIALS_OF_MUTANT} trials, and nobody noticed this planted bug: {name}");
-        };
-        let expected = mutant.noticed_by();
-        assert!(what.contains(expected), "{name}: noticed for another reason: {what}");
-        println!("planted: {name}; noticed by trial {seed}: {what}");
+        let trial = |seed| trial::run(seed, mutant, false);
+        runner::check_noticed(name, TRIALS_OF_MUTANT, mutant.noticed_by(), trial);
     }
 }

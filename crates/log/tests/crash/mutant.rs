@@ -8,7 +8,8 @@ use env::disk::OpenMode;
 use env::sim::Lie;
 use records::Offset;
 
-use crate::trial::{FOLDER, Trial};
+use crate::common::machine::FOLDER;
+use crate::trial::Trial;
 
 /// What is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,10 +14,11 @@ use log::LogDir;
 use records::Offset;
 
 use crate::check;
+use crate::common::machine::{FOLDER, Stop};
+use crate::common::stall::during;
 use crate::model::Appended;
 use crate::mutant::Mutant;
-use crate::stall::during;
-use crate::trial::{FOLDER, Part, Stop, Trial};
+use crate::trial::{Part, Trial};
 
 /// Syncs of an operation among which the one is that stalls.
 const SYNCS: u64 = 5;
@@ -171,11 +172,7 @@ impl Trial {
                 _ => self.look(other)?,
             }
         }
-        if self.dice(3) == 0 && !self.sim.disk.stopped() {
-            self.note(|| "the machine stops during the stall".to_owned());
-            self.work.count("crashes during a stall", 1);
-            self.sim.disk.stop_at(1);
-        }
+        self.perhaps_stop();
         Ok(())
     }
 }

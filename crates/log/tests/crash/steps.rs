@@ -6,9 +6,10 @@ use log::{LogDir, LogError, Origin};
 use records::{Codec, Offset, Timestamp, sequence};
 
 use crate::check;
+use crate::common::machine::Stop;
 use crate::model::{Appended, Model, Sequenced};
 use crate::mutant::Mutant;
-use crate::trial::{Stop, Trial};
+use crate::trial::Trial;
 
 impl Trial {
     fn producer(&self, n: usize) -> Option<Sequenced> {

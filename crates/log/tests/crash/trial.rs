@@ -1,23 +1,23 @@
 //! One trial: a machine, a few lives of the process on it, random work in each, over partitions that
 //! share a folder and a journal.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
-use env::Env;
 use env::disk::OpenMode;
-use env::sim::{CrashLoss, Sim};
-use log::{Cleanup, Durability, JournalConfig, Log, LogConfig, LogDir};
+use env::sim::CrashLoss;
+use log::{Cleanup, Durability, Log, LogConfig, LogDir};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
 use crate::check;
-use crate::errors;
+use crate::common::errors;
+use crate::common::machine::{FOLDER, Machine, Stop};
+use crate::common::work::Work;
 use crate::model::Model;
 use crate::mutant::Mutant;
-use crate::work::Work;
 
-pub const FOLDER: &str = "/data";
 const LIVES: u64 = 2;
 /// Steps of a life, and how many more for each partition beyond the first.
 const STEPS: u64 = 30;
@@ -26,24 +26,14 @@ const PARTITIONS_MAX: u64 = 3;
 
 /// Runs a trial; what went wrong is the error.
 pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
-    let sim = Sim::new(seed);
-    let env = sim.env();
-    if let Some(lie) = mutant.lie() {
-        sim.disk.lie(lie);
-    }
     let mut trial = Trial {
-        sim,
-        env,
+        machine: Machine::new(seed, mutant.lie(), verbose),
         mutant,
-        verbose,
         parts: Vec::new(),
-        work: Work::default(),
         topics: 0,
         counter: 0,
         append_bytes_max: 0,
         pending_bytes: 0,
-        squeezed: false,
-        was_squeezed: false,
     };
     for n in 0..=trial.dice(PARTITIONS_MAX) {
         trial.topics += 1;
@@ -52,31 +42,17 @@ pub fn run(seed: u64, mutant: Mutant, verbose: bool) -> Result<Work, String> {
         let (topic, number) = (topic.to_owned(), i32::try_from(number).unwrap());
         trial.parts.push(Part::new(topic, number, trial.topics));
     }
-    trial.work.count("partitions", trial.parts.len() as u64);
+    trial.machine.work.count("partitions", trial.parts.len() as u64);
     for life in 0..LIVES {
         trial.note(|| format!("--- life {life}"));
         trial.plan_the_end();
-        match trial.live() {
-            Ok(()) | Err(Stop::Machine) => {}
-            Err(Stop::Fault) => trial.fenced()?,
-            // A folder that could not be opened.
-            Err(Stop::Full) if trial.squeezed => {}
-            Err(Stop::Full) => return Err("refused by a disk that has room".to_owned()),
-            Err(Stop::Wrong(what)) => return Err(what),
+        let ended = trial.live();
+        if trial.was_fault(ended)? {
+            trial.fenced()?;
         }
         trial.crash(life)?;
     }
-    Ok(trial.work)
-}
-
-/// Why a life ended.
-pub enum Stop {
-    Machine,
-    /// The disk failed, as it was asked to.
-    Fault,
-    /// Nothing did: the disk was full, and the operation did nothing.
-    Full,
-    Wrong(String),
+    Ok(trial.machine.work)
 }
 
 /// A partition and what is known of it.
@@ -125,51 +101,37 @@ impl Part {
 }
 
 pub struct Trial {
-    pub sim: Sim,
-    pub env: Env,
+    machine: Machine,
     pub mutant: Mutant,
-    verbose: bool,
     pub parts: Vec<Part>,
-    pub work: Work,
     pub topics: u128,
     pub counter: u64,
     append_bytes_max: usize,
     /// About what waits for the journal's next commit.
     pub pending_bytes: usize,
-    /// The disk has little room or none; and whether it had since the last crash.
-    pub squeezed: bool,
-    was_squeezed: bool,
+}
+
+/// A step of a trial reads as one of its machine: `self.dice(3)`.
+impl Deref for Trial {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for Trial {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
 }
 
 impl Trial {
-    pub fn dice(&self, sides: u64) -> u64 {
-        self.env.random.next_u64() % sides.max(1)
-    }
-
-    pub fn pick(&self, from: Offset, to: Offset) -> Offset {
-        let span = u64::try_from(to - from + 1).unwrap();
-        from.plus(i64::try_from(self.dice(span)).unwrap())
-    }
-
-    pub fn note(&self, what: impl FnOnce() -> String) {
-        if self.verbose {
-            println!("{:>5} {}", self.sim.disk.changes(), what());
-        }
-    }
-
     /// An error is fine when the machine has stopped or a fault was asked for, and only then.
     pub fn ok<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Result<T, Stop> {
         result.map_err(|error| {
-            if self.sim.disk.stopped() {
-                Stop::Machine
-            } else if self.squeezed && error.to_string().contains("the disk has no room") {
-                Stop::Full
-            } else if self.sim.disk.faults_delivered() > 0 {
-                self.note(|| format!("fault: {error}"));
-                Stop::Fault
-            } else {
-                Stop::Wrong(format!("an operation failed: {error}"))
-            }
+            let text = error.to_string();
+            self.why(&text, text.contains("the disk has no room"))
         })
     }
 
@@ -186,26 +148,7 @@ impl Trial {
             12 => self.squeeze(),
             _ => {}
         }
-        if self.dice(6) == 0 {
-            let most = usize::try_from(1 + self.dice(700)).unwrap();
-            self.sim.disk.shorten_reads(most);
-        }
-    }
-
-    fn squeeze(&mut self) {
-        let room = self.dice(9000);
-        self.note(|| format!("room for {room} bytes"));
-        self.sim.disk.limit_space(room);
-        self.squeezed = true;
-        self.was_squeezed = true;
-        self.work.count("full disks", 1);
-    }
-
-    fn give_room(&mut self, dir: &LogDir) {
-        self.note(|| "room again".to_owned());
-        self.sim.disk.limit_space(1 << 40);
-        self.squeezed = false;
-        dir.measure_space();
+        self.perhaps_shorten_reads();
     }
 
     pub fn config(&self) -> LogConfig {
@@ -221,14 +164,6 @@ impl Trial {
             checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
             durability: if self.dice(4) == 0 { Durability::Relaxed } else { Durability::Fsync },
             ..LogConfig::default()
-        }
-    }
-
-    pub fn journal_config(&self) -> JournalConfig {
-        JournalConfig {
-            file_bytes: 8192 * (1 + self.dice(3)),
-            append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
-            unmarked_bytes_max: self.dice(2000),
         }
     }
 
@@ -463,16 +398,8 @@ impl Trial {
         {
             return Err(format!("an ERROR line although nothing failed: {line}"));
         }
-        let loss = match self.dice(5) {
-            0 => CrashLoss::Everything,
-            // After a failed sync the page cache shows what the disk will never have. Recovery believes
-            // it, so until that is changed whoever restarts after one restarts the machine.
-            1 if faults > 0 => CrashLoss::Everything,
-            1 => CrashLoss::Nothing,
-            _ => CrashLoss::Random(self.dice(u64::MAX)),
-        };
+        let loss = self.loss(5);
         self.note(|| format!("crash, {loss:?}"));
-        (self.squeezed, self.was_squeezed) = (false, false);
         self.work.count("crashes", 1);
         let mut half_cut = Vec::new();
         for (n, part) in self.parts.iter_mut().enumerate() {
@@ -495,7 +422,7 @@ impl Trial {
         }
         self.note(|| self.files());
         let ends: Vec<Offset> = self.parts.iter().map(|part| part.model.end()).collect();
-        let dir = self.open().map_err(|stop| said(stop, "recovery"))?;
+        let dir = self.open().map_err(|stop| stop.said("recovery"))?;
         self.recovered().map_err(|what| format!("{what} ({})", self.files()))?;
         let cut = self.parts.iter().zip(ends).any(|(part, before)| part.model.end() < before);
         self.work.count("cuts", u64::from(cut));
@@ -504,14 +431,14 @@ impl Trial {
             // What an unfinished truncation cut may come back as long as nothing follows it, but
             // not behind something that does.
             let written = self.append(n).and_then(|()| self.ok(self.log(n).sync()));
-            let end = written.map_err(|stop| said(stop, "an append after a truncation"))?;
+            let end = written.map_err(|stop| stop.said("an append after a truncation"))?;
             self.promise(n, end);
         }
         drop(dir);
         self.note(|| self.files());
         self.die(CrashLoss::Everything);
         self.note(|| self.files());
-        let dir = self.open().map_err(|stop| said(stop, "second recovery"))?;
+        let dir = self.open().map_err(|stop| stop.said("second recovery"))?;
         self.recovered().map_err(|what| format!("second crash: {what} ({})", self.files()))?;
         drop(dir);
         self.die(CrashLoss::Nothing);
@@ -519,12 +446,6 @@ impl Trial {
             Some(line) => Err(format!("an ERROR line although nothing was damaged: {line}")),
             None => Ok(()),
         }
-    }
-
-    /// This process is over, and another one starts.
-    fn die(&mut self, loss: CrashLoss) {
-        self.sim.disk.crash(loss);
-        self.env = self.sim.env();
     }
 
     fn deleting(&self) -> bool {
@@ -542,14 +463,5 @@ impl Trial {
             }
         }
         sizes.join(", ")
-    }
-}
-
-fn said(stop: Stop, doing: &str) -> String {
-    match stop {
-        Stop::Wrong(what) => format!("{doing}: {what}"),
-        Stop::Machine | Stop::Fault | Stop::Full => {
-            format!("{doing}: stopped without being asked to")
-        }
     }
 }
