@@ -10,28 +10,37 @@
 //! the next, see [`SimDisk::stall_sync`].
 //!
 //! Handles, locks and processes from before a crash are dead. Faults are asked for beforehand: see
-//! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours; for lies [`SimDisk::lie`]. Nothing here is random but for
-//! the seed in [`CrashLoss::Random`].
+//! [`SimDisk::fail_write`], [`SimDisk::stop_at`] and their neighbours in `inject.rs`; for lies
+//! [`SimDisk::lie`]. Nothing here is random but for the seed in [`CrashLoss::Random`].
 //!
 //! Stricter than any real file system, where syncing a file mostly saves its name too; what works
 //! here does not lean on that.
 
 mod content;
+mod dice;
 mod faults;
+mod file;
+mod inject;
 mod names;
+mod stall;
+mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard};
 
-use self::content::Content;
+pub use self::content::SECTOR_BYTES;
+use self::dice::Dice;
 use self::faults::Faults;
 pub use self::faults::Lie;
-use self::names::{Entry, NameChange, Names};
+use self::file::SimFile;
+use self::names::{Entry, Inode, NameChange};
+pub use self::stall::Meanwhile;
+use self::stall::Stall;
+use self::state::{Fate, State, io_error};
 use crate::disk::{DirEntry, Disk, File, Lock, OpenMode, Space};
 
 /// How much of the unsynced work a crash takes.
@@ -44,9 +53,6 @@ pub enum CrashLoss {
     /// None of it: only the process died, the kernel goes on.
     Nothing,
 }
-
-/// The smallest piece of a write that is whole or gone.
-pub const SECTOR_BYTES: usize = 512;
 
 /// What the kernel says to a process that has as many files open as it may.
 const EMFILE: i32 = 24;
@@ -62,153 +68,6 @@ pub struct SimDisk {
     read_stall: Arc<Stall>,
     /// Whose disk it is: that of a process which dies with this generation. None is whoever watches.
     process: Option<u64>,
-}
-
-/// What is done while a call of the disk is under way, by the thread that called; it is told of which file
-/// or folder.
-pub type Meanwhile = Box<dyn FnOnce(&Path) + Send>;
-
-/// Holds up whoever waits for the disk.
-#[derive(Default)]
-struct Stall {
-    state: Mutex<Stalling>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Stalling {
-    on: bool,
-    /// Calls until one is held up, and by what.
-    due: Option<(u64, Meanwhile)>,
-}
-
-impl std::fmt::Debug for Stall {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stall").field("on", &self.state.lock().on).finish_non_exhaustive()
-    }
-}
-
-impl Stall {
-    fn wait(&self, path: &Path) {
-        let mut state = self.state.lock();
-        while state.on {
-            self.changed.wait(&mut state);
-        }
-        if let Some((left, _)) = &mut state.due {
-            *left = left.saturating_sub(1);
-        }
-        let due = state.due.take_if(|(left, _)| *left == 0);
-        drop(state);
-        if let Some((_, meanwhile)) = due {
-            meanwhile(path);
-        }
-    }
-
-    fn set(&self, on: bool) {
-        self.state.lock().on = on;
-        self.changed.notify_all();
-    }
-
-    fn plan(&self, nth: u64, meanwhile: Meanwhile) {
-        self.state.lock().due = Some((nth, meanwhile));
-    }
-}
-
-type Inode = u64;
-
-/// What becomes of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Done,
-    Fails,
-    /// The machine stops inside it.
-    Stops,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Grows with each crash; handles of earlier ones are dead.
-    generation: u64,
-    last_inode: Inode,
-    files: BTreeMap<Inode, Content>,
-    names: Names,
-    locks: BTreeSet<PathBuf>,
-    faults: Faults,
-    lie: Option<Lie>,
-    /// Changes asked for so far, refused ones included.
-    changes: u64,
-}
-
-fn io_error() -> io::Error {
-    io::Error::other("simulated I/O error")
-}
-
-impl State {
-    /// Counts a change and says what becomes of it; fails when the machine has stopped before it.
-    fn change(&mut self) -> io::Result<Fate> {
-        self.changes += 1;
-        match self.faults.stop_at {
-            Some(stop) if self.changes > stop => {
-                return Err(io::Error::other("the machine has stopped"));
-            }
-            Some(stop) if self.changes == stop => return Ok(Fate::Stops),
-            _ => {}
-        }
-        Ok(if self.faults.change_is_due() { Fate::Fails } else { Fate::Done })
-    }
-
-    /// Counts a change that is whole or does not happen.
-    fn whole_change(&mut self) -> io::Result<()> {
-        if self.change()? == Fate::Done { Ok(()) } else { Err(io_error()) }
-    }
-
-    /// The same for one of a name.
-    fn whole_change_of(&mut self, path: &Path) -> io::Result<()> {
-        self.whole_change()?;
-        if self.faults.is_broken(path) { Err(io_error()) } else { Ok(()) }
-    }
-
-    /// Counts a sync. One inside which the machine stops is left to the crash.
-    fn sync(&mut self, path: &Path) -> io::Result<Fate> {
-        match self.change()? {
-            Fate::Stops => Err(io_error()),
-            Fate::Done if self.faults.sync_is_due() || self.faults.is_broken(path) => {
-                Ok(Fate::Fails)
-            }
-            fate => Ok(fate),
-        }
-    }
-
-    fn used(&self) -> u64 {
-        let named = self.names.inodes_now();
-        let files = self.files.iter().filter(|(inode, _)| named.contains(inode));
-        files.map(|(_, file)| file.len() as u64).sum()
-    }
-
-    fn content(&mut self, inode: Inode) -> io::Result<&mut Content> {
-        self.files.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn file_at(&self, path: &Path) -> io::Result<Inode> {
-        match self.names.get(path) {
-            Some(Entry::File(inode)) => Ok(inode),
-            Some(Entry::Folder) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn create(&mut self, path: &Path) -> io::Result<Inode> {
-        self.names.check_parent(path)?;
-        self.whole_change_of(path)?;
-        if self.faults.space.is_some_and(|space| self.used() >= space) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.last_inode += 1;
-        let inode = self.last_inode;
-        self.files.insert(inode, Content::default());
-        self.names.apply(NameChange::Create(path.to_owned(), Entry::File(inode)));
-        Ok(inode)
-    }
 }
 
 impl SimDisk {
@@ -275,114 +134,6 @@ impl SimDisk {
         self.state.lock().changes
     }
 
-    /// The machine stops inside the `nth` change from now (1 is the next): that one may be done in
-    /// part, and it and all later ones fail. Reads go on.
-    pub fn stop_at(&self, nth: u64) {
-        let mut state = self.state.lock();
-        state.faults.stop_at = Some(state.changes.saturating_add(nth));
-    }
-
-    /// Whether the machine has stopped as [`SimDisk::stop_at`] asked.
-    #[must_use]
-    pub fn stopped(&self) -> bool {
-        let state = self.state.lock();
-        state.faults.stop_at.is_some_and(|stop| state.changes >= stop)
-    }
-
-    /// The `nth` write from now (1 is the next) fails after a part of it was done.
-    pub fn fail_write(&self, nth: u64) {
-        self.state.lock().faults.write = Some(nth);
-    }
-
-    /// The `nth` sync of a file or folder from now (1 is the next) fails. What it should have made
-    /// durable is not, and for a file no later sync makes it so, as Linux drops what it could not
-    /// write: only retrying the writes would.
-    pub fn fail_sync(&self, nth: u64) {
-        self.state.lock().faults.sync = Some(nth);
-    }
-
-    /// The `nth` change of any kind from now (1 is the next) fails: a write after a part of it was
-    /// done, a sync as with [`SimDisk::fail_sync`], anything else without having changed anything.
-    pub fn fail_change(&self, nth: u64) {
-        self.state.lock().faults.change = Some(nth);
-    }
-
-    /// The disk that is mounted at `folder` is broken from now on: every change beneath fails, reads go
-    /// on.
-    pub fn break_under(&self, folder: &Path) {
-        self.state.lock().faults.broken = Some(folder.to_owned());
-    }
-
-    /// How many changes failed since the last crash because a test wanted them to; those for which there
-    /// was no room are not counted.
-    #[must_use]
-    pub fn faults_delivered(&self) -> u64 {
-        self.state.lock().faults.delivered
-    }
-
-    /// From now on some syncs are answered and not done, over crashes too.
-    pub fn lie(&self, lie: Lie) {
-        self.state.lock().lie = Some(lie);
-    }
-
-    /// Syncs do not end from now on, or end again.
-    pub fn stall_syncs(&self, on: bool) {
-        self.stall.set(on);
-    }
-
-    /// Nothing that is in a file now is in memory any more: whoever reads it waits for the disk.
-    pub fn forget_pages(&self) {
-        self.state.lock().files.values_mut().for_each(Content::chill);
-    }
-
-    /// Reads of what is not in memory do not end from now on, or end again.
-    pub fn stall_reads(&self, on: bool) {
-        self.read_stall.set(on);
-    }
-
-    /// The `nth` sync from now (1 is the next) takes its time: when it has begun, `meanwhile` is called,
-    /// which may use the disk, and it goes on when that returns. No later change is part of it. A crash
-    /// does not forget it.
-    pub fn stall_sync(&self, nth: u64, meanwhile: Meanwhile) {
-        self.stall.plan(nth, meanwhile);
-    }
-
-    /// The same for the `nth` read of what is not in memory, see [`SimDisk::forget_pages`].
-    pub fn stall_read(&self, nth: u64, meanwhile: Meanwhile) {
-        self.read_stall.plan(nth, meanwhile);
-    }
-
-    /// Reads of what is not in memory fail from now on, or succeed again.
-    pub fn fail_reads(&self, on: bool) {
-        self.state.lock().faults.reads_fail = on;
-    }
-
-    /// Few files may be held open for long, and so many more for a moment as the system's disk leaves
-    /// room for; one too many is refused as the kernel does.
-    pub fn limit_handles(&self, most: usize) {
-        self.state.lock().faults.handles = Some(most);
-    }
-
-    /// Leaves room for `bytes` more; what goes beyond fails as a full disk does. Removing files makes
-    /// room, and so does asking again with more.
-    pub fn limit_space(&self, bytes: u64) {
-        let mut state = self.state.lock();
-        let used = state.used();
-        state.faults.space = Some(used.saturating_add(bytes));
-    }
-
-    /// Reads return at most this many bytes at a time.
-    pub fn shorten_reads(&self, bytes_max: usize) {
-        self.state.lock().faults.read_bytes_max = Some(bytes_max.max(1));
-    }
-
-    /// Flips one bit of a file, also in what is durable. False when there is no such byte.
-    pub fn flip_bit(&self, path: &Path, position: u64, bit: u32) -> bool {
-        let mut state = self.state.lock();
-        let Ok(inode) = state.file_at(path) else { return false };
-        state.content(inode).is_ok_and(|content| content.flip(position, bit))
-    }
-
     /// A copy of the whole disk, as if nothing had been asked of it since.
     #[must_use]
     pub fn duplicate(&self) -> SimDisk {
@@ -395,149 +146,6 @@ impl SimDisk {
             ..State::default()
         };
         SimDisk { state: Arc::new(Mutex::new(copy)), ..SimDisk::default() }
-    }
-}
-
-/// SplitMix64, of its own so that a crash does not disturb any other sequence.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.roll() & 1 == 1
-    }
-}
-
-#[derive(Debug)]
-struct SimFile {
-    state: Arc<Mutex<State>>,
-    stall: Arc<Stall>,
-    read_stall: Arc<Stall>,
-    generation: u64,
-    inode: Inode,
-    /// By which it was opened.
-    path: PathBuf,
-    writable: bool,
-}
-
-impl SimFile {
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.state.lock();
-        if state.generation != self.generation {
-            return Err(io::Error::other("the file was opened before the crash"));
-        }
-        act(&mut state)
-    }
-
-    fn check_writable(&self) -> io::Result<()> {
-        if self.writable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
-    }
-}
-
-impl File for SimFile {
-    fn len(&self) -> io::Result<u64> {
-        self.with(|state| Ok(state.content(self.inode)?.len() as u64))
-    }
-
-    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
-        let len = bytes.len();
-        let is_cold =
-            |state: &mut State| Ok(state.content(self.inode)?.in_memory(position, len) < len);
-        if self.with(is_cold)? {
-            self.read_stall.wait(&self.path);
-        }
-        self.with(|state| {
-            if is_cold(state)? && state.faults.reads_fail {
-                return Err(io_error());
-            }
-            let most = state.faults.read_bytes_max.unwrap_or(usize::MAX);
-            let bytes = bytes.get_mut(..len.min(most)).unwrap_or_default();
-            let content = state.content(self.inode)?;
-            content.warm(position, bytes.len());
-            Ok(content.read(bytes, position))
-        })
-    }
-
-    fn read_in_memory_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
-        self.with(|state| {
-            let most = state.faults.read_bytes_max.unwrap_or(usize::MAX);
-            let content = state.content(self.inode)?;
-            let warm = content.in_memory(position, bytes.len());
-            if warm == 0 && !bytes.is_empty() {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let bytes = bytes.get_mut(..warm.min(most)).unwrap_or_default();
-            Ok(content.read(bytes, position))
-        })
-    }
-
-    fn prefetch(&self, _position: u64, _len: u64) {}
-
-    fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
-        self.check_writable()?;
-        let mut bytes: Vec<u8> = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
-            bytes.extend_from_slice(part);
-        }
-        self.with(|state| {
-            let fails = state.change()? != Fate::Done
-                || state.faults.write_is_due()
-                || state.faults.is_broken(&self.path);
-            let grows = (position + bytes.len() as u64)
-                .saturating_sub(state.content(self.inode)?.len() as u64);
-            let used = if state.faults.space.is_some() { state.used() + grows } else { 0 };
-            let full = state.faults.full_with(used);
-            if fails || full {
-                bytes.truncate(bytes.len() / 2);
-            }
-            state.content(self.inode)?.write(position, bytes);
-            match (full, fails) {
-                (true, _) => Err(io::ErrorKind::StorageFull.into()),
-                (false, true) => Err(io_error()),
-                (false, false) => Ok(()),
-            }
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let changes = self.with(|state| Ok(state.content(self.inode)?.changes()))?;
-        self.stall.wait(&self.path);
-        self.with(|state| {
-            let lies = state.lie.is_some_and(|lie| lie.concerns_file(&self.path));
-            if state.sync(&self.path)? == Fate::Fails {
-                state.content(self.inode)?.forget_unsynced(changes);
-                return Err(io_error());
-            }
-            if !lies {
-                state.content(self.inode)?.sync(changes);
-            }
-            Ok(())
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.check_writable()?;
-        self.with(|state| {
-            state.whole_change_of(&self.path)?;
-            state.content(self.inode)?.set_len(usize::try_from(len).map_err(io::Error::other)?);
-            Ok(())
-        })
-    }
-
-    fn allocate(&self, _position: u64, _len: u64) -> io::Result<()> {
-        self.check_writable()
-    }
-
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        None
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dice, SECTOR_BYTES};
+use super::dice::Dice;
+
+/// The smallest piece of a write that is whole or gone.
+pub const SECTOR_BYTES: usize = 512;
 
 #[derive(Clone, Debug)]
 enum Change {

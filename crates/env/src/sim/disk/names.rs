@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Dice, Inode};
+use super::dice::Dice;
 use crate::disk::DirEntry;
+
+/// What a name leads to, and an open file keeps when its name is gone.
+pub(super) type Inode = u64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {

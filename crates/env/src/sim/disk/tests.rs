@@ -1,5 +1,7 @@
 //! What the simulated disk keeps, forgets and refuses.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn write(disk: &dyn Disk, path: &str, content: &str) -> Arc<dyn File> {
