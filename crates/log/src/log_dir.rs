@@ -16,7 +16,10 @@
 //! methods under `logs`. A key in `busy` belongs to whoever put it there, and others wait for it.
 
 mod close;
+mod delete;
 mod identity;
+mod resting;
+mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,23 +27,24 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use env::disk::{Lock, Space};
+use env::disk::Lock;
 use env::{Disk, Env};
 use parking_lot::{Condvar, Mutex};
-use records::{Offset, Timestamp};
+use records::Offset;
 use uuid::Uuid;
 
+use self::delete::remove_doomed;
 pub use self::identity::{Claim, Identity, LogDirError};
+pub use self::resting::Resting;
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
-use crate::compact::Pace;
 use crate::config::LogConfig;
 use crate::error::LogError;
 use crate::files;
 use crate::handles::Handles;
 use crate::journal::{Joined, Journal, JournalConfig};
-use crate::log::{Log, ScrubError, Suspects};
+use crate::log::{Log, Suspects};
 use crate::names;
-use crate::recovery::{OpenState, parse_metadata};
+use crate::recovery::OpenState;
 use crate::room::Room;
 
 /// Locked while a process uses the folder.
@@ -57,32 +61,6 @@ const CATALOGUE_MAX: u64 = 512 << 20;
 /// least so many, as one sync is made for all of them.
 const CROWD_PART: usize = 16;
 const CROWD_MIN: usize = 64;
-
-/// A partition that rests, as it was when its log was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resting {
-    /// The first offset there is.
-    pub log_start: Offset,
-    /// The offset after the last record.
-    pub log_end: Offset,
-    /// Bytes of all segments.
-    pub bytes: u64,
-    /// The greatest timestamp of the first segment, by which that one grows old.
-    pub oldest: Option<Timestamp>,
-}
-
-impl Resting {
-    /// Whether retention might delete something of it at the wall time `now_ms`.
-    #[must_use]
-    pub fn may_be_deleted(&self, config: &LogConfig, now_ms: i64) -> bool {
-        let age = |oldest: Timestamp| u64::try_from(now_ms.saturating_sub(oldest.0)).unwrap_or(0);
-        let old = config
-            .retention_ms
-            .is_some_and(|most| self.oldest.is_none_or(|oldest| age(oldest) > most));
-        let large = config.retention_bytes.is_some_and(|most| self.bytes > most);
-        config.cleanup.delete && self.bytes > 0 && (old || large)
-    }
-}
 
 #[derive(Debug, Default)]
 struct Logs {
@@ -343,25 +321,6 @@ impl LogDir {
         (!log.is_closed()).then(|| log.clone())
     }
 
-    /// Examines the segments in which reads have found damage, of logs that are open, and says how many
-    /// damaged ranges were not known.
-    pub fn examine_suspects(&self, pace: &dyn Pace) -> u64 {
-        let mut found = 0;
-        while let Some((dir, base)) = self.suspects.pop() {
-            let log = self.open_logs().into_iter().find(|log| log.dir() == dir);
-            match log.map(|log| log.scrub_segment(base, pace)) {
-                Some(Ok(done)) => found += done.found,
-                // It comes again when it is read again.
-                Some(Err(ScrubError::Stopped)) => break,
-                Some(Err(error)) => {
-                    tracing::warn!(log = %dir.display(), segment = %base, %error, "not examined");
-                }
-                None => {}
-            }
-        }
-        found
-    }
-
     /// Every log that is open.
     #[must_use]
     pub fn open_logs(&self) -> Vec<Arc<Log>> {
@@ -370,42 +329,6 @@ impl LogDir {
 
     fn open_by_key(&self) -> Vec<(Key, Arc<Log>)> {
         self.logs.lock().open.iter().map(|(key, (_, log))| (*key, log.clone())).collect()
-    }
-
-    /// What is known of a partition that rests.
-    #[must_use]
-    pub fn resting(&self, topic_id: Uuid, partition: i32) -> Option<Resting> {
-        let logs = self.logs.lock();
-        let listed = logs.catalogue.get((topic_id, partition))?;
-        let rest = listed.rest?;
-        Some(Resting {
-            log_start: listed.marks.log_start,
-            log_end: listed.marks.recovery_point,
-            bytes: rest.bytes,
-            oldest: rest.oldest,
-        })
-    }
-
-    /// Whether the partition was in use when a process ended out of order and was not opened since.
-    #[must_use]
-    pub fn is_unrecovered(&self, topic_id: Uuid, partition: i32) -> bool {
-        let logs = self.logs.lock();
-        logs.catalogue.get((topic_id, partition)).is_some_and(|listed| listed.rest.is_none())
-    }
-
-    /// Whether the partition was never written to: it has no folder.
-    #[must_use]
-    pub fn is_unused(&self, topic: &str, topic_id: Uuid, partition: i32) -> bool {
-        let key = (topic_id, partition);
-        let is_known = {
-            let logs = self.logs.lock();
-            logs.busy.contains(&key)
-                || logs.open.contains_key(&key)
-                || logs.catalogue.get(key).is_some()
-        };
-        // A process that was killed may have made it and not come to list it.
-        !is_known
-            && !self.env.disk.exists(&self.path.join(names::partition_folder(topic, partition)))
     }
 
     /// Moves the folder of a partition out of the way, so that another topic of its name can have
@@ -422,168 +345,9 @@ impl LogDir {
         Ok(aside)
     }
 
-    /// Deletes the log of a partition with its folder.
-    pub fn delete_log(&self, log: &Log) -> Result<(), LogError> {
-        let known = self.logs.lock().open.iter().find_map(|(key, (topic, open))| {
-            std::ptr::eq(&**open, log).then(|| (topic.clone(), *key))
-        });
-        match known {
-            Some((topic, key)) => self.delete_all(&topic, key.0, &[key.1]),
-            None => log.delete(),
-        }
-    }
-
-    /// Deletes the folder of a partition, whether its log is open or not, and whatever topic it
-    /// belongs to.
-    pub fn delete_partition(&self, topic: &str, partition: i32) -> Result<(), LogError> {
-        let dir = self.path.join(names::partition_folder(topic, partition));
-        let metadata = self.env.disk.read(&dir.join(names::PARTITION_METADATA), 1024);
-        let found = metadata.ok().and_then(|bytes| parse_metadata(&bytes));
-        let listed: Vec<Uuid> = {
-            let logs = self.logs.lock();
-            let all = logs.catalogue.iter();
-            let named = all.filter(|(key, name, _)| key.1 == partition && *name == topic);
-            named.map(|(key, ..)| key.0).chain(found).collect()
-        };
-        // The folder goes with the first; the others were in its place before.
-        for topic_id in listed {
-            self.delete_all(topic, topic_id, &[partition])?;
-        }
-        self.delete_all(topic, Uuid::nil(), &[partition])
-    }
-
-    /// Drops from the catalogue what has no folder and belongs to no topic that `is_known`: the deletion
-    /// of its topic was interrupted. What has a folder and belongs to none is left as it is, and returned,
-    /// also where the catalogue has it no more: a deletion is decided in the journal before a folder goes.
-    pub fn forget_missing(&self, is_known: impl Fn(Uuid) -> bool) -> Vec<PathBuf> {
-        let unknown: Vec<(Key, PathBuf)> = {
-            let logs = self.logs.lock();
-            let unknown = logs.catalogue.iter().filter(|(key, ..)| !is_known(key.0));
-            let folder = |name, number| self.path.join(names::partition_folder(name, number));
-            unknown.map(|(key, name, _)| (key, folder(name, key.1))).collect()
-        };
-        let mut left = Vec::new();
-        for (key, folder) in unknown {
-            if self.env.disk.exists(&folder) {
-                left.push(folder);
-            } else {
-                self.logs.lock().catalogue.remove(key);
-            }
-        }
-        left.extend(self.unlisted_folders().filter(|(id, _)| !is_known(*id)).map(|(_, path)| path));
-        left
-    }
-
-    /// Folders of partitions that are not in the catalogue, and whose they are.
-    fn unlisted_folders(&self) -> impl Iterator<Item = (Uuid, PathBuf)> {
-        let entries = self.env.disk.read_dir(&self.path).unwrap_or_default();
-        let listed: BTreeSet<String> = {
-            let logs = self.logs.lock();
-            let all = logs.catalogue.iter();
-            all.map(|(key, topic, _)| names::partition_folder(topic, key.1)).collect()
-        };
-        entries.into_iter().filter_map(move |entry| {
-            names::parse_partition_folder(&entry.name).filter(|_| !listed.contains(&entry.name))?;
-            let path = self.path.join(&entry.name);
-            let metadata = self.env.disk.read(&path.join(names::PARTITION_METADATA), 1024);
-            Some((parse_metadata(&metadata.ok()?)?, path))
-        })
-    }
-
-    /// Deletes partitions of a topic: first for good under another name, then their files.
-    pub fn delete_all(
-        &self,
-        topic: &str,
-        topic_id: Uuid,
-        partitions: &[i32],
-    ) -> Result<(), LogError> {
-        let keys: Vec<Key> = partitions.iter().map(|number| (topic_id, *number)).collect();
-        for key in &keys {
-            let open = self.logs.lock().open.get(key).map(|(_, log)| log.clone());
-            if let Some(log) = open {
-                log.give_up();
-            }
-        }
-        self.journal.forget(&keys, Offset::MAX)?;
-        let mut doomed = Vec::new();
-        for number in partitions {
-            let dir = self.path.join(names::partition_folder(topic, *number));
-            if self.env.disk.exists(&dir) {
-                doomed.push(crate::log::rename_doomed(&self.env, &dir)?);
-            }
-        }
-        if !doomed.is_empty() {
-            files::sync_dir(&*self.env.disk, &self.path)?;
-        }
-        {
-            let mut logs = self.logs.lock();
-            for key in &keys {
-                logs.open.remove(key);
-                logs.catalogue.remove(*key);
-            }
-        }
-        for dir in doomed {
-            let removed = self.env.disk.remove_dir_all(&dir);
-            removed.map_err(|error| LogError::io(&dir, "remove", error))?;
-        }
-        Ok(())
-    }
-
-    /// Room on the disk that holds the folder.
-    pub fn space(&self) -> io::Result<Space> {
-        self.env.disk.space(&self.path)
-    }
-
-    /// The process has so many folders: together they hold no more files open than one would.
-    pub fn share_handles(&self, folders: usize) {
-        self.handles.share(folders);
-    }
-
-    /// Sets how many bytes of the disk producers do not get; `None` is what fits its size, with 0 they
-    /// get all of it.
-    pub fn set_reserve(&self, bytes: Option<u64>) {
-        self.room.set_reserve(bytes);
-    }
-
-    /// Looks how much room is left. To be called every second or so.
-    pub fn measure_space(&self) {
-        self.room.measure();
-    }
-
-    /// Whether producers are refused because only the reserve is left.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.room.is_full()
-    }
-
     /// Makes everything durable that the journal was given by now.
     pub(crate) fn commit(&self) -> Result<(), LogError> {
         self.journal.commit()
-    }
-
-    /// Whether [`LogDir::prove`] may have something to do, now or in a later round.
-    #[must_use]
-    pub fn is_proof_missing(&self) -> bool {
-        self.journal.is_proof_missing()
-    }
-
-    /// Sees to it that damage to the last entry of the journal can be told from a loss of power, once
-    /// nothing was committed since this was last called. To be called every second or so.
-    pub fn prove(&self) -> Result<(), LogError> {
-        self.journal.prove(|keys| {
-            for key in keys {
-                let open = self.logs.lock().open.get(key).map(|(_, log)| log.clone());
-                if let Some(log) = open {
-                    log.mark_to_prove();
-                }
-            }
-        })
-    }
-
-    /// Bytes of the journal that a restart would read, or rather write again.
-    #[must_use]
-    pub fn journal_bytes(&self) -> u64 {
-        self.journal.held_bytes()
     }
 
     /// Bytes that the journal was given since the start.
@@ -645,18 +409,6 @@ fn read_catalogue(disk: &dyn Disk, path: &Path) -> Result<Catalogue, LogDirError
         Err(error) => return Err(LogError::io(&path, "read", error).into()),
     };
     Catalogue::decode(&bytes).map_err(|what| LogDirError::Damaged { path, what: what.to_owned() })
-}
-
-/// Finishes deletions of whole partitions that were interrupted.
-fn remove_doomed(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
-    let entries = disk.read_dir(path).map_err(|error| LogError::io(path, "list", error))?;
-    for entry in entries {
-        if entry.is_dir && entry.name.ends_with(names::DELETED_FOLDER) {
-            let doomed = path.join(&entry.name);
-            disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

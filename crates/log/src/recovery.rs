@@ -9,37 +9,36 @@
 //! ones after the next crash.
 
 mod damage;
+mod segments;
 pub(crate) mod state;
 mod swaps;
+mod tail;
 
-use std::io::IoSlice;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use env::disk::{DirEntry, OpenMode};
+use env::disk::DirEntry;
 use env::{Disk, Env, File};
 use parking_lot::{Mutex, RwLock};
 use records::{Offset, Timestamp};
 use uuid::Uuid;
 
+use self::segments::is_as_left;
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
 use crate::error::LogError;
 use crate::files;
 use crate::handles::{Handles, Unsynced};
-use crate::index::{self, Index};
 use crate::journal::Joined;
 use crate::log::{Log, Pending, Suspects, Writer, indexed_of};
 use crate::names;
 use crate::producers::Producers;
 use crate::quarantine::{Damage, Quarantine};
 use crate::room::Room;
-use crate::segment::{Extent, Segment, Warm, Written, read_index_files};
-use crate::truncate::resume;
-use crate::walk::{WalkError, to_usize};
+use crate::segment::{Segment, Warm};
 
 /// What is known of a log from outside its folder.
 #[derive(Clone, Debug, Default)]
@@ -65,21 +64,8 @@ pub(crate) struct OpenState {
     pub handles: Arc<Handles>,
 }
 
-/// Bytes of a tail that are written again in one go.
-const REWRITTEN_AT_ONCE: u32 = 1 << 20;
-
 /// Small files are read whole up to this size.
 const SMALL_FILE_MAX: u64 = 64 << 20;
-
-/// The segments, and the file of the last.
-type Loaded = (Vec<Arc<Segment>>, Arc<dyn File>);
-
-/// A `.log` file that was found.
-struct Found {
-    base: Offset,
-    path: PathBuf,
-    size: u32,
-}
 
 impl Log {
     /// Opens or creates a log and recovers it when it was not closed in order. `recovery_point` is
@@ -318,49 +304,6 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The `.log` files in order.
-    fn segments(&self, names: &[DirEntry]) -> Result<Vec<Found>, LogError> {
-        let mut found = Vec::new();
-        for entry in names {
-            let Some((base, names::LOG)) = names::parse_segment_file(&entry.name) else { continue };
-            let path = self.dir.join(&entry.name);
-            let failed = |error| LogError::io(&path, "open", error);
-            let len =
-                self.disk().open(&path, OpenMode::Read).map_err(failed)?.len().map_err(failed)?;
-            let size = u32::try_from(len).ok().filter(|size| *size <= i32::MAX.unsigned_abs());
-            let size = size.ok_or_else(|| LogError::Damaged {
-                path: path.clone(),
-                position: len,
-                offset: base,
-                what: "a segment holds at most 2 GiB".to_owned(),
-            })?;
-            found.push(Found { base, path, size });
-        }
-        Ok(found)
-    }
-
-    /// Drops what lies before the log start.
-    fn drop_deleted(&mut self, found: &mut Vec<Found>, log_start: Offset) -> Result<(), LogError> {
-        // What lies before the log start was deleted; the crash brought the names back.
-        // Unless they were not deleted yet, and hold what no snapshot says of their producers: then
-        // retention deletes them in its own time.
-        let mut keep = found.partition_point(|segment| segment.base <= log_start).saturating_sub(1);
-        if let Some(first) = found.get(keep)
-            && !(self.trusts(first.base) && self.snapshot(first.base).is_some())
-        {
-            keep = 0;
-        }
-        if keep > 0
-            && let (Some(joined), Some(first)) = (self.journal, found.get(keep))
-        {
-            joined.forget(first.base)?;
-        }
-        for gone in found.drain(..keep) {
-            self.remove_segment(gone.base)?;
-        }
-        self.check_front(found, log_start)
-    }
-
     /// Whether what small files say of records before `offset` is said of the records in the log.
     /// Beyond the recovery point it may be of records that are lost, and others in their place.
     fn trusts(&self, offset: Offset) -> bool {
@@ -372,245 +315,6 @@ impl Opening<'_> {
         let bytes = self.disk().read(&path, SMALL_FILE_MAX).ok()?;
         Producers::decode(&bytes, self.env.clock.wall_ms()).ok()
     }
-
-    fn remove_indexes(&mut self, base: Offset) -> Result<(), LogError> {
-        for kind in [names::INDEX, names::TIME_INDEX] {
-            let stale = self.dir.join(names::segment_file(base, kind));
-            if self.disk().exists(&stale) {
-                self.remove(&stale)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_segment(&mut self, base: Offset) -> Result<(), LogError> {
-        for kind in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
-            let path = self.dir.join(names::segment_file(base, kind));
-            self.remove(&path)?;
-        }
-        Ok(())
-    }
-
-    /// Trusts, checks or cuts each segment. The last one is ready to be appended to.
-    fn load_segments(&mut self, found: Vec<Found>, log_start: Offset) -> Result<Loaded, LogError> {
-        let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(found.len().max(1));
-        let mut open: Option<Arc<dyn File>> = None;
-        let bases: Vec<Offset> = found.iter().map(|segment| segment.base).collect();
-        for (at, segment) in found.into_iter().enumerate() {
-            if self.cut {
-                self.remove_segment(segment.base)?;
-                continue;
-            }
-            let next_base = bases.get(at + 1).copied();
-            if let Some(next) = next_base
-                && (self.clean || next < self.recovery_point)
-            {
-                // A sync went past its end, so its indexes were written and synced as well.
-                let extent = Extent { size: segment.size, next };
-                let sealed = Segment::sealed(segment.path, segment.base, extent);
-                sealed.set_holes(self.quarantine.holes(sealed.base));
-                segments.push(Arc::new(sealed));
-                open = None;
-                continue;
-            }
-            let expected = segments.last().map(|before| before.extent().next);
-            if let Some(expected) = expected
-                && expected != segment.base
-            {
-                self.gap(&segment, expected)?;
-                self.cut = true;
-                self.remove_segment(segment.base)?;
-                continue;
-            }
-            if open.is_some() {
-                self.seal_last(&segments);
-            }
-            let (checked, file) = self.check_segment(&segment, next_base)?;
-            segments.push(checked);
-            open = Some(file);
-        }
-        if segments.last().is_some_and(|last| last.ends_in_hole()) && open.take().is_some() {
-            // Its bytes stay as they are.
-            self.seal_last(&segments);
-        }
-        match open {
-            Some(file) => Ok((segments, file)),
-            None => self.first_segment(segments, log_start),
-        }
-    }
-
-    fn seal_last(&mut self, segments: &[Arc<Segment>]) {
-        if let Some(last) = segments.last() {
-            let index = last.seal();
-            self.pending.push(Pending::Indexes(last.clone(), index));
-        }
-    }
-
-    fn first_segment(
-        &mut self,
-        mut segments: Vec<Arc<Segment>>,
-        log_start: Offset,
-    ) -> Result<Loaded, LogError> {
-        let base = segments.last().map_or(log_start, |last| last.extent().next);
-        // Before anything is made that the next start would take for what is left of the log.
-        self.check_end(base)?;
-        self.remove_indexes(base)?;
-        let path = self.dir.join(names::segment_file(base, names::LOG));
-        let file = self
-            .disk()
-            .open(&path, OpenMode::Create)
-            .map_err(|error| LogError::of_write(&path, "create", error))?;
-        self.names_changed = true;
-        segments.push(Arc::new(Segment::active(path, base, file.clone())));
-        Ok((segments, file))
-    }
-
-    /// Refuses a log of which nothing says where the rest of what was durable is.
-    fn check_end(&self, end: Offset) -> Result<(), LogError> {
-        if end >= self.durable {
-            return Ok(());
-        }
-        let path = self.dir.to_owned();
-        Err(LogError::TailMissing { path, end, recovery_point: self.durable })
-    }
-
-    /// Reads a segment as far as it must be: headers of what is durable and not indexed, whole
-    /// batches of what is not durable.
-    fn read_segment(
-        &mut self,
-        found: &Found,
-        next_base: Option<Offset>,
-        is_examined: bool,
-    ) -> Result<(Arc<Segment>, Arc<dyn File>), LogError> {
-        let path = &found.path;
-        let file = self
-            .disk()
-            .open(path, OpenMode::Write)
-            .map_err(|error| LogError::io(path, "open", error))?;
-        let segment = Segment::active(path.clone(), found.base, file.clone());
-        segment.set_holes(self.quarantine.holes(found.base));
-        let interval = self.interval;
-        let trusted = self.trusted();
-        self.resume(&segment, &*file, found, trusted);
-        if !self.clean {
-            // Beyond the recovery point they may be of records that are lost; they are written anew
-            // when the segment is sealed.
-            self.remove_indexes(found.base)?;
-        }
-
-        let mut walk = segment.headers(&*file, segment.extent().size, found.size);
-        loop {
-            segment.pass_hole();
-            if segment.extent().next >= trusted {
-                break;
-            }
-            // A base offset that is wrong must not pass for the end of what is durable.
-            let end = next_base.unwrap_or(Offset::MAX).min(self.known_end());
-            let step = walk.next().and_then(|step| match step {
-                Some((position, header))
-                    if header.base_offset < segment.extent().next || header.next_offset() > end =>
-                {
-                    let what = format!("offset {} in its place", header.base_offset);
-                    Err(WalkError::Damaged { position, what })
-                }
-                step => Ok(step),
-            });
-            match step.map_err(|error| error.in_file(path, segment.extent().next))? {
-                Some((_, header)) => segment.publish(&[Written::of(&header)], interval),
-                None => break,
-            }
-        }
-
-        segment.pass_hole();
-        let mut walk = segment.batches(&*file, segment.extent().size, found.size);
-        let mut durable_size = segment.extent().size;
-        loop {
-            segment.pass_hole();
-            let extent = segment.extent();
-            if extent.next <= self.durable {
-                durable_size = extent.size;
-            }
-            let mut is_durable = extent.next < self.durable;
-            let step = walk.next().and_then(|step| match step {
-                Some((position, batch)) if batch.header.base_offset != extent.next => {
-                    // One of those that are durable would say that an offset before it is wrong; else it
-                    // is torn.
-                    is_durable |= !is_examined && batch.header.base_offset < self.durable;
-                    let what = format!("offset {} instead", batch.header.base_offset);
-                    Err(WalkError::Damaged { position, what })
-                }
-                step => Ok(step),
-            });
-            match step {
-                Ok(Some((_, batch))) => {
-                    segment.publish(&[Written::of(&batch.header)], interval);
-                }
-                Ok(None) => break,
-                Err(error @ WalkError::Io(_)) => return Err(error.in_file(path, extent.next)),
-                Err(error) if is_durable => {
-                    return Err(error.in_file(path, extent.next));
-                }
-                Err(WalkError::Damaged { position, what }) => {
-                    tracing::info!(
-                        segment = %path.display(), position, offset = %extent.next, what,
-                        bytes = found.size - extent.size, "tail beyond the durable mark cut"
-                    );
-                    file.set_len(u64::from(extent.size))
-                        .map_err(|error| LogError::io(path, "cut", error))?;
-                    self.cut = true;
-                    break;
-                }
-            }
-        }
-        if !self.clean && self.durability == Durability::Fsync {
-            rewrite(&*file, durable_size, segment.extent().size)
-                .map_err(|error| LogError::io(path, "write", error))?;
-        }
-        if !self.clean && (self.cut || segment.extent().next > self.recovery_point) {
-            self.synced.push(file.clone());
-        } else if !self.clean {
-            // Its length may not be what the disk knows: a truncation may have been interrupted.
-            self.small.push(file.clone());
-        }
-        Ok((Arc::new(segment), file))
-    }
-
-    /// Takes what the index files say about the part that is trusted. They were written over while the
-    /// segment grew, and a crash may have torn that: then they are not those that were durable.
-    fn resume(&mut self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
-        let Some((offsets, times)) = read_index_files(self.disk(), &found.path, found.base) else {
-            return;
-        };
-        let checksum = index::checksum(found.base, &offsets, &times);
-        let is_known = self.index == Some(checksum);
-        // One from before there were checksums is believed of a log that was closed in order.
-        if !is_known && (self.index.is_some() || !self.clean) {
-            return;
-        }
-        self.indexed = self.index.filter(|_| self.clean);
-        if let Some(index) = Index::decode(&offsets, &times, found.size) {
-            resume(segment, file, index, trusted, found.size);
-        }
-    }
-}
-
-/// Writes a part of a file again. A sync that failed before a restart may have left it in the page cache
-/// as if it were on the disk, where the next sync would pass it over.
-fn rewrite(file: &dyn File, mut from: u32, to: u32) -> std::io::Result<()> {
-    let mut bytes = vec![0; to_usize((to - from).min(REWRITTEN_AT_ONCE))];
-    while from < to {
-        let len = (to - from).min(REWRITTEN_AT_ONCE);
-        let part = bytes.get_mut(..to_usize(len)).unwrap_or_default();
-        file.read_exact_at(part, u64::from(from))?;
-        file.write_all_at(&[IoSlice::new(part)], u64::from(from))?;
-        from += len;
-    }
-    Ok(())
-}
-
-/// Whether the last segment is what it was when the log was closed.
-fn is_as_left(found: &[Found], rest: Rest) -> bool {
-    found.last().is_some_and(|last| last.base == rest.last_base && last.size == rest.last_size)
 }
 
 /// Timestamp of the first batch of a segment, where it has one.

@@ -14,7 +14,8 @@ use env::File;
 use env::disk::{DirEntry, OpenMode};
 use records::Offset;
 
-use super::{Found, Opening};
+use super::Opening;
+use super::segments::Found;
 use crate::compact::FullSpeed;
 use crate::error::LogError;
 use crate::examine::{Flaw, Plot, Unexamined, examine};
