@@ -113,10 +113,16 @@ impl Broker {
 
     /// Retention of the topics whose settings have changed.
     fn retain_due(&self) {
+        let mut has_retained = false;
         for topic in self.topics.topics() {
             if topic.take_due() {
                 self.retain_topic(&topic, true);
+                has_retained = true;
             }
+        }
+        if has_retained {
+            // The cleaner takes only what is durable.
+            self.checkpoint_all(false);
         }
     }
 

@@ -383,6 +383,23 @@ async fn set(broker: &Broker, topic: &str, key: &str, value: &str) {
     assert!(matches!(answers.as_slice(), [Ok(())]), "{answers:?}");
 }
 
+/// What is in the page cache alone is not compacted, so a change of settings has it synced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relaxed_topic_that_becomes_compacted_need_not_wait_for_a_checkpoint() {
+    let sim = Sim::new(8);
+    let broker = start(&sim).await;
+    create(&broker, "orders", 1, &[("durability", "relaxed")]).await;
+    write(&broker, &sim, "orders", 0, &["a", "b"]).await;
+    let topic = broker.topic(TopicRef::Name("orders")).expect("the topic is there");
+    let log = topic.partition(0).expect("the partition is there").log().expect("it opens");
+    assert_eq!(log.durable_end(), Offset(0));
+    set(&broker, "orders", "cleanup.policy", "compact").await;
+    while log.durable_end() < Offset(2) {
+        env::clock::sleep(Duration::from_millis(1)).await;
+    }
+    broker.stop().await;
+}
+
 /// Where there are thousands of topics, one that changes does not have all of them looked at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_settings_has_the_topic_retained_and_no_other() {

@@ -228,6 +228,18 @@ impl Log {
     ) -> Result<Option<Compacted>, CompactionError> {
         let _one_at_a_time = self.compaction.running.lock();
         self.check_open()?;
+        let compacted = self.compact_alone(limit, config, pace);
+        // Here nothing holds the segments that were replaced any more.
+        self.fencing(self.remove_due())?;
+        compacted
+    }
+
+    fn compact_alone(
+        &self,
+        limit: Offset,
+        config: &CompactionConfig,
+        pace: &dyn Pace,
+    ) -> Result<Option<Compacted>, CompactionError> {
         let limit = limit.min(self.durable_end());
         let mut plan = self.cleanable(limit)?;
         if plan.first_uncleanable <= plan.first_dirty {

@@ -107,7 +107,7 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 pub(crate) struct Doomed {
     pub due: std::time::Duration,
-    pub paths: Vec<PathBuf>,
+    pub segments: Vec<(Arc<Segment>, Vec<PathBuf>)>,
 }
 
 /// Set beside a checksum of index files.

@@ -4,7 +4,6 @@
 //! recovery removes what a crash brings back before it. Files go in two steps: under another name at
 //! once, from the disk after a delay, so that a reader that has just found them can finish.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -160,15 +159,16 @@ impl Log {
             self.segments.store(Arc::new(stay));
             drop(writer);
         }
-        let mut paths: Vec<PathBuf> = Vec::new();
+        let mut segments = Vec::new();
         for segment in gone {
             report.segments_deleted += 1;
             report.bytes_deleted += u64::from(segment.extent().size);
-            paths.extend(self.fencing(segment.rename_deleted(&*self.env.disk))?);
+            let paths = self.fencing(segment.rename_deleted(&*self.env.disk))?;
+            segments.push((segment.clone(), paths));
         }
         self.retain_damage(|damage| damage.end > start)?;
         let due = self.env.clock.monotonic() + Duration::from_millis(config.file_delete_delay_ms);
-        self.doomed.lock().push(Doomed { due, paths });
+        self.doomed.lock().push(Doomed { due, segments });
         report.files_removed += self.remove_due()?;
         Ok(())
     }
@@ -187,9 +187,16 @@ impl Log {
         let mut doomed = self.doomed.lock();
         let mut removed = 0;
         for gone in doomed.extract_if(.., |doomed| doomed.due <= now) {
-            for path in gone.paths {
-                files::remove(&*self.env.disk, &path)?;
-                removed += 1;
+            for (segment, paths) in gone.segments {
+                // A reader that found it before it was taken out goes on reading it.
+                let unread = Arc::strong_count(&segment) == 1 && segment.open_file().is_none();
+                for path in paths {
+                    if unread {
+                        files::shrink(&*self.env.disk, &path);
+                    }
+                    files::remove(&*self.env.disk, &path)?;
+                    removed += 1;
+                }
             }
         }
         Ok(removed)

@@ -1,6 +1,6 @@
 //! Writes what stays of a group of segments into one file beside them.
 //!
-//! The file is read and written in large pieces, and synced each few megabytes, so that it never has
+//! The file is read and written in large pieces, and synced each two megabytes, so that it never has
 //! the disk write much at once while appends wait for their own syncs. It has the ending `.cleaned`
 //! until it is whole; a crash or an error leaves such files, which are removed by whoever comes next.
 
@@ -27,7 +27,7 @@ use crate::segment::{Extent, Segment, Warm, Written};
 const WRITE_BYTES: usize = 1 << 20;
 
 /// What is written before it is synced.
-const SYNC_BYTES: u64 = 8 << 20;
+const SYNC_BYTES: u64 = 2 << 20;
 
 /// What stays of a group: durable, under names that mean nothing yet.
 #[derive(Debug)]

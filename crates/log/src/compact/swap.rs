@@ -106,7 +106,7 @@ impl Log {
             segments.splice(at..at + old.len(), [new.clone()]);
             self.segments.store(Arc::new(segments));
         }
-        let mut paths: Vec<PathBuf> = Vec::new();
+        let mut segments = Vec::new();
         for segment in old {
             let kinds: &[&str] = match segment.base == cleaned.base {
                 // What was known of producers before it is known of the new one.
@@ -114,7 +114,7 @@ impl Log {
                 false => &[names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT],
             };
             let ending = format!(".{}{}", self.compaction.next_replaced(), names::DELETED);
-            paths.extend(segment.rename_away(disk, kinds, &ending)?);
+            segments.push((segment.clone(), segment.rename_away(disk, kinds, &ending)?));
         }
         for (from, to) in &cleaned.beside {
             rename(disk, from, to)?;
@@ -123,8 +123,7 @@ impl Log {
         new.rename(disk, &self.dir.join(names::segment_file(cleaned.base, names::LOG)))?;
         files::sync_dir(disk, &self.dir)?;
         let due = self.env.clock.monotonic() + Duration::from_millis(config.file_delete_delay_ms);
-        self.doomed.lock().push(Doomed { due, paths });
-        self.remove_due()?;
+        self.doomed.lock().push(Doomed { due, segments });
         Ok(())
     }
 }
