@@ -36,6 +36,9 @@ pub(crate) struct FilePiece {
 /// Buffers handed to one write: enough for a burst of small replies, on the stack.
 const SLICES_MAX: usize = 64;
 
+/// What one connection sends before others of its worker have their turn: a quarter of a millisecond.
+const SENT_AT_ONCE_BYTES: usize = 1 << 20;
+
 /// What a piece takes besides its bytes: its place here and what an allocation costs. Without it, a
 /// million empty replies would count as nothing.
 const PIECE_BYTES: usize = 128;
@@ -154,8 +157,8 @@ impl Output {
         self.coming.is_some()
     }
 
-    /// Sends until all is gone, the peer takes no more, or the disk has to be waited for; counts in
-    /// `sent` what went.
+    /// Sends until all is gone, the peer takes no more, the disk has to be waited for, or it is others'
+    /// turn; counts in `sent` what went.
     pub(crate) fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
@@ -170,6 +173,11 @@ impl Output {
             }
             *sent += some;
             self.advance(some);
+            if *sent >= SENT_AT_ONCE_BYTES && !self.pieces.is_empty() {
+                // A peer that takes it as fast as it is sent would have this worker to itself.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         if self.pieces.capacity() > SLICES_MAX {
             self.pieces = VecDeque::new();

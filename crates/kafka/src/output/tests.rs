@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use broker::{ColdReads, Region};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use env::sim::SimDisk;
 use env::{Disk, File};
 use tokio::io::{AsyncReadExt, duplex};
 
-use super::{FilePiece, Output, PIECE_BYTES, Piece};
+use super::{FilePiece, Output, PIECE_BYTES, Piece, SENT_AT_ONCE_BYTES, SLICES_MAX};
 
 fn bytes(bytes: &[u8]) -> Piece {
     Piece::Bytes(Bytes::copy_from_slice(bytes))
@@ -108,6 +109,39 @@ async fn a_file_that_is_too_short_ends_the_connection() {
     );
     let Poll::Ready(Err(error)) = flushed else { panic!("sent what is not there: {flushed:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+}
+
+/// The peer takes whatever is sent, and others have their turn all the same.
+#[tokio::test]
+async fn a_connection_that_never_waits_comes_again() {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Woken>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let mut output = Output::default();
+    for _ in 0..SLICES_MAX * 4 {
+        output.push(bytes(&[7; 16 << 10]));
+    }
+    let (ours, _theirs) = duplex(64 << 20);
+    let mut stream = Stream::Simulated(ours);
+    let mut turns = Vec::new();
+    while !output.is_empty() {
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(woken.clone());
+        let mut sent = 0;
+        let flushed = output.poll_flush(
+            &mut Context::from_waker(&waker),
+            &mut stream,
+            &ColdReads::default(),
+            &mut sent,
+        );
+        assert_eq!(flushed.is_pending(), !output.is_empty(), "{flushed:?}");
+        assert_eq!(woken.0.load(Ordering::Relaxed), flushed.is_pending());
+        turns.push(sent);
+    }
+    assert_eq!(turns, [SENT_AT_ONCE_BYTES; 4]);
 }
 
 #[tokio::test]
