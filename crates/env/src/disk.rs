@@ -4,6 +4,7 @@
 //! created, renamed or removed is certain only after [`Disk::sync_dir`] of its folder. The simulated
 //! twin ([`crate::sim::SimDisk`]) takes both away as harshly as a real disk may.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use rustix::fs::Advice;
 use rustix::io::{Errno, ReadWriteFlags};
 
@@ -59,6 +61,11 @@ pub trait Disk: Send + Sync + Debug {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes everything durable that was done on the file system that holds `path`.
     fn sync_all(&self, path: &Path) -> io::Result<()>;
+    /// From here on [`Disk::sync_all`] of this very path tells of everything that could not be written
+    /// back, also of what somebody else's sync of the file system was told first.
+    fn watch(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
     /// Gives a file or folder another name, replacing a file there at once.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Copies the content of a file to a new one, on file systems that can without doubling its blocks;
@@ -218,8 +225,12 @@ impl dyn Disk + '_ {
 const HANDLES_MAX: usize = 200_000;
 
 /// The machine's file systems.
-#[derive(Debug)]
-pub struct SystemDisk;
+#[derive(Debug, Default)]
+pub struct SystemDisk {
+    /// A failed write-back is told once to each descriptor that was open before it, and to later ones only
+    /// while nobody has heard of it.
+    watched: Mutex<BTreeMap<PathBuf, Arc<std::fs::File>>>,
+}
 
 #[derive(Debug)]
 struct SystemFile {
@@ -252,7 +263,17 @@ impl Disk for SystemDisk {
     }
 
     fn sync_all(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(std::fs::File::open(path)?)?)
+        let watched = self.watched.lock().get(path).cloned();
+        match watched {
+            Some(folder) => Ok(rustix::fs::syncfs(&*folder)?),
+            None => Ok(rustix::fs::syncfs(std::fs::File::open(path)?)?),
+        }
+    }
+
+    fn watch(&self, path: &Path) -> io::Result<()> {
+        let folder = Arc::new(std::fs::File::open(path)?);
+        self.watched.lock().insert(path.to_owned(), folder);
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -41,7 +41,7 @@ impl Env {
     pub fn system() -> Env {
         Env {
             clock: Arc::new(clock::SystemClock::new()),
-            disk: Arc::new(disk::SystemDisk),
+            disk: Arc::new(disk::SystemDisk::default()),
             net: Net::system(),
             random: Arc::new(random::SystemRandom),
         }

@@ -141,6 +141,7 @@ impl LogDir {
         journal: JournalConfig,
     ) -> Result<LogDir, LogDirError> {
         let disk = &*env.disk;
+        disk.watch(path).map_err(|error| LogError::io(path, "open", error))?;
         let Claim { identity, is_new, lock } = claim;
         let mut catalogue = read_catalogue(disk, path)?;
         // What was just read must not be taken back by the next crash.

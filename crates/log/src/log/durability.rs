@@ -167,7 +167,8 @@ impl Log {
         let disk = &*self.env.disk;
         let failed = |error| LogError::io(&self.dir, "sync", error);
         if written.whole {
-            return disk.sync_all(&self.dir).map_err(failed);
+            // The folder of all, which is watched.
+            return disk.sync_all(self.dir.parent().unwrap_or(&self.dir)).map_err(failed);
         }
         for file in &written.files {
             file.sync_data().map_err(failed)?;

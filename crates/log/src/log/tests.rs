@@ -368,6 +368,18 @@ mod at_once {
         }
     }
 
+    /// A failed write-back is told once to each descriptor that was there before: it must be an old one.
+    #[test]
+    fn the_file_system_is_synced_by_a_descriptor_that_is_held() {
+        let folder = Folder::new();
+        let dir = LogDir::open(&folder.0, &folder.1, 1).unwrap();
+        let elsewhere = folder.1.with_extension("elsewhere");
+        folder.0.disk.rename(&folder.1, &elsewhere).unwrap();
+        let synced = dir.write_behind();
+        folder.0.disk.rename(&elsewhere, &folder.1).unwrap();
+        synced.unwrap();
+    }
+
     #[test]
     fn a_log_without_waiting_requests_is_told_of_failure() {
         #[derive(Debug, Default)]
