@@ -100,8 +100,16 @@ struct Shared {
     commits: Queue,
     syncs: Queue,
     background: Background,
-    /// Logs that could not be synced because the disk is full.
-    starved: Mutex<Vec<Arc<Log>>>,
+    /// Logs that could not be synced for a lack that passes.
+    starved: Mutex<Vec<Starved>>,
+}
+
+/// A log that waits for what its sync could not get.
+#[derive(Debug)]
+struct Starved {
+    log: Arc<Log>,
+    /// Room on the disk it was; else it was a descriptor.
+    of_room: bool,
 }
 
 /// What is done in the background.
@@ -160,10 +168,18 @@ impl Syncer {
         }
     }
 
-    /// Queues again what a full disk kept from being synced.
+    /// Queues again what could not be synced because no file could be opened, or because the disk was full
+    /// and is not any more. To be called every second or so.
     pub fn retry_starved(&self) {
-        for log in std::mem::take(&mut *self.shared.starved.lock()) {
-            self.request(&log);
+        let full = self.shared.dir.is_full();
+        let starved = std::mem::take(&mut *self.shared.starved.lock());
+        let (wait, retry): (Vec<_>, Vec<_>) =
+            starved.into_iter().partition(|starved| full && starved.of_room);
+        if !wait.is_empty() {
+            self.shared.starved.lock().extend(wait);
+        }
+        for starved in retry {
+            self.request(&starved.log);
         }
     }
 
@@ -222,14 +238,15 @@ impl Shared {
                 log.queued.store(false, Ordering::Release);
             }
             let committed = self.dir.commit();
-            // A journal without room has lost nothing; the segments are synced instead.
-            let full = committed.as_ref().is_err_and(LogError::is_full);
-            let failed = committed.as_ref().err().filter(|_| !full);
+            // A journal without room, or a descriptor for its next file, has lost nothing; the segments are
+            // synced instead.
+            let passing = committed.as_ref().is_err_and(LogError::is_passing);
+            let failed = committed.as_ref().err().filter(|_| !passing);
             let mut news = Vec::with_capacity(logs.len());
             for log in logs {
                 let more = match failed {
                     Some(_) => false,
-                    None if full => log.log_end() > log.durable_end(),
+                    None if passing => log.log_end() > log.durable_end(),
                     None => log.take_committed(),
                 };
                 if more && !log.queued.swap(true, Ordering::AcqRel) {
@@ -247,7 +264,10 @@ impl Shared {
         while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
             log.queued.store(false, Ordering::Release);
             match log.sync_unjournaled() {
-                Err(error) if error.is_full() => self.starved.lock().push(log),
+                Err(error) if error.is_passing() => {
+                    let of_room = error.is_full();
+                    self.starved.lock().push(Starved { log, of_room });
+                }
                 synced => self.courier.carry(News(vec![(log, synced.map(|_| ()))])),
             }
         }
@@ -301,3 +321,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
