@@ -169,9 +169,11 @@ impl Syncer {
     }
 
     /// Queues again what could not be synced because no file could be opened, or because the disk was full
-    /// and is not any more. To be called every second or so.
+    /// and is not any more; and all of it in a folder that has failed since, which is how those who wait
+    /// for it learn that. To be called every second or so.
     pub fn retry_starved(&self) {
-        let full = self.shared.dir.is_full();
+        let dir = &self.shared.dir;
+        let full = dir.is_full() && dir.fenced().is_none();
         let starved = std::mem::take(&mut *self.shared.starved.lock());
         let (wait, retry): (Vec<_>, Vec<_>) =
             starved.into_iter().partition(|starved| full && starved.of_room);

@@ -91,3 +91,21 @@ fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_des
     syncer.stop();
     assert_eq!(ear.durable.load(Ordering::Acquire), 1);
 }
+
+#[test]
+fn who_waits_for_room_is_told_when_the_folder_fails() {
+    let bench = Bench::new(LogConfig::default());
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    bench.sim.disk.limit_space(0);
+    let syncer = syncer(&bench);
+    starve(&syncer, &bench, &ear);
+    // There is room again, which nobody has measured yet, and the disk fails.
+    bench.sim.disk.limit_space(1 << 20);
+    bench.sim.disk.fail_sync(1);
+    bench.dir.commit().unwrap_err();
+    assert!(bench.dir.fenced().is_some() && bench.dir.is_full());
+    syncer.retry_starved();
+    syncer.stop();
+    assert!(ear.failed());
+}
