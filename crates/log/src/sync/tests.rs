@@ -1,10 +1,14 @@
 //! What a syncer does when it lacks something: who is told, who waits, and who is tried again.
 
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicI64;
 
 use super::*;
 use crate::LogConfig;
 use crate::testing::Bench;
+
+#[expect(dead_code, reason = "the trials, whose file this is, need more of it")]
+#[path = "../../tests/common/errors.rs"]
+mod errors;
 
 /// What a log's listener was told.
 #[derive(Debug, Default)]
@@ -36,7 +40,7 @@ impl Ear {
 }
 
 fn syncer(bench: &Bench) -> Syncer {
-    Syncer::start(bench.dir.clone(), 1, AtOnce)
+    Syncer::start(bench.dir.clone(), 1, AtOnce).unwrap()
 }
 
 /// Asks for a sync that lacks something, and waits until that is known.
@@ -108,4 +112,49 @@ fn who_waits_for_room_is_told_when_the_folder_fails() {
     syncer.retry_starved();
     syncer.stop();
     assert!(ear.failed());
+}
+
+/// Else produces would be taken and never answered.
+#[test]
+fn a_syncer_that_lacks_a_thread_does_not_start() {
+    for missing in 0..4 {
+        let bench = Bench::new(LogConfig::default());
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let mut started = 0;
+        let without = Syncer::start_by(bench.dir.clone(), 2, AtOnce, |name, work| {
+            if started == missing {
+                return Err(io::Error::from_raw_os_error(11));
+            }
+            started += 1;
+            let ended = ended.clone();
+            let work = move || {
+                work();
+                ended.lock().push(name);
+            };
+            std::thread::Builder::new().spawn(work)
+        });
+        let error = without.unwrap_err();
+        assert_eq!(error.name, ["commit", "checkpoint", "sync-0", "sync-1"][missing]);
+        assert_eq!(ended.lock().len(), missing, "those that did start have ended");
+    }
+}
+
+#[test]
+fn checkpoints_that_keep_failing_are_said_once_until_one_succeeds() {
+    errors::listen();
+    let bench = Bench::new(LogConfig::default());
+    let syncer = syncer(&bench);
+    for _ in 0..2 {
+        bench.append(&["a"]);
+        bench.sim.disk.limit_handles(0);
+        errors::take();
+        for _ in 0..3 {
+            syncer.shared.make_checkpoint();
+        }
+        let said = errors::take();
+        assert!(matches!(said.as_slice(), [one] if one.contains("no checkpoint")), "{said:?}");
+        bench.sim.disk.limit_handles(100);
+        syncer.shared.make_checkpoint();
+        assert!(errors::take().is_empty());
+    }
 }
