@@ -122,8 +122,8 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
 /// Waits for the partitions one after the other; what is done leaves the list.
 async fn settle(pending: &mut SmallVec<[Pending; 1]>, response: &mut ProduceResponse) {
     while let Some(next) = pending.last() {
-        if acknowledged(&next.log, next.acknowledged_at).await.is_err() {
-            set_error(response, next, ErrorCode::KafkaStorageError);
+        if let Err(error) = acknowledged(&next.log, next.acknowledged_at).await {
+            set_error(response, next, error.code());
         }
         pending.pop();
     }
