@@ -45,6 +45,20 @@ pub enum Unacknowledged {
     Deleted,
 }
 
+/// How it ended for what lies below `offset`; `None` as long as that is open.
+#[must_use]
+pub fn outcome(partition: &Partition, offset: Offset) -> Option<Result<(), Unacknowledged>> {
+    if partition.high_watermark() >= offset {
+        Some(Ok(()))
+    } else if partition.is_retired() {
+        Some(Err(Unacknowledged::Deleted))
+    } else if partition.fenced().is_some() {
+        Some(Err(Unacknowledged::Fenced))
+    } else {
+        None
+    }
+}
+
 /// Waits until everything below `offset` is acknowledged.
 pub async fn acknowledged(
     partition: &Arc<Partition>,
@@ -55,14 +69,8 @@ pub async fn acknowledged(
         // In line before it is looked: whoever fences the folder or deletes the topic afterwards tells
         // those in line.
         let ticket = partition.waiters().wait(offset, &notify);
-        if partition.high_watermark() >= offset {
-            return Ok(());
-        }
-        if partition.is_retired() {
-            return Err(Unacknowledged::Deleted);
-        }
-        if partition.fenced().is_some() {
-            return Err(Unacknowledged::Fenced);
+        if let Some(outcome) = outcome(partition, offset) {
+            return outcome;
         }
         if ticket.is_some() {
             notify.notified().await;

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::append::{Acks, acknowledged, append};
+use broker::append::{Acks, acknowledged, append, outcome};
 use broker::error::PartitionError;
 use broker::limits::PRODUCE_WAIT_MAX;
 use broker::{AppendRefusal, Appended, Partition, TopicId, TopicRef};
@@ -112,8 +112,13 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
         let _ =
             env::clock::timeout(wait.min(PRODUCE_WAIT_MAX), settle(&mut pending, &mut response))
                 .await;
-        for late in &pending {
-            set_error(&mut response, late, ErrorCode::RequestTimedOut);
+        // One of them was waited for; how it ended for the others meanwhile was not looked at.
+        for left in &pending {
+            match outcome(&left.log, left.acknowledged_at) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => set_error(&mut response, left, error.code()),
+                None => set_error(&mut response, left, ErrorCode::RequestTimedOut),
+            }
         }
         call.answer(&response)
     })
