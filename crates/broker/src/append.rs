@@ -34,22 +34,43 @@ pub fn append(
     partition.append(batches, Origin::Client, replicas_min)
 }
 
-/// The log was fenced while somebody waited for it.
+/// Why records that were appended will not be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the log failed before the records were on stable storage")]
-pub struct Fenced;
+pub enum Unacknowledged {
+    /// The log was fenced while somebody waited for it.
+    #[error("the log failed before the records were on stable storage")]
+    Fenced,
+    /// The topic was deleted meanwhile.
+    #[error("the topic was deleted before the records were on stable storage")]
+    Deleted,
+}
+
+/// How it ended for what lies below `offset`; `None` as long as that is open.
+#[must_use]
+pub fn outcome(partition: &Partition, offset: Offset) -> Option<Result<(), Unacknowledged>> {
+    if partition.high_watermark() >= offset {
+        Some(Ok(()))
+    } else if partition.is_retired() {
+        Some(Err(Unacknowledged::Deleted))
+    } else if partition.fenced().is_some() {
+        Some(Err(Unacknowledged::Fenced))
+    } else {
+        None
+    }
+}
 
 /// Waits until everything below `offset` is acknowledged.
-pub async fn acknowledged(partition: &Arc<Partition>, offset: Offset) -> Result<(), Fenced> {
+pub async fn acknowledged(
+    partition: &Arc<Partition>,
+    offset: Offset,
+) -> Result<(), Unacknowledged> {
     let notify = Arc::new(Notify::new());
     loop {
-        // In line before it is looked: whoever fences the folder afterwards tells those in line.
+        // In line before it is looked: whoever fences the folder or deletes the topic afterwards tells
+        // those in line.
         let ticket = partition.waiters().wait(offset, &notify);
-        if partition.high_watermark() >= offset {
-            return Ok(());
-        }
-        if partition.fenced().is_some() {
-            return Err(Fenced);
+        if let Some(outcome) = outcome(partition, offset) {
+            return outcome;
         }
         if ticket.is_some() {
             notify.notified().await;

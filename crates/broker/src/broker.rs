@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use coordinators::GroupConfig;
 use env::Env;
-use log::{LogDir, LogDirError};
+use log::{LogDir, LogDirError, ThreadError};
 use metadata::{Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError};
 use records::ProducerId;
 use tokio::sync::watch;
@@ -94,6 +94,9 @@ pub enum StartError {
     /// The metadata cannot be used.
     #[error("the cluster metadata cannot be opened: {0}")]
     Quorum(#[from] QuorumError),
+    /// The system would not start a thread.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// The metadata refused this broker.
     #[error("the cluster did not take this broker in: {0}")]
     Registration(String),

@@ -197,7 +197,7 @@ impl Claimed {
         let directories = directories(image, node, &known, &online, &mut offline, metadata_id);
         let home = directories.first().map(|home| home.id).unwrap_or_default();
         online.iter().for_each(|dir| dir.share_handles(online.len()));
-        let online = online.into_iter().map(|dir| storage(node, dir)).collect();
+        let online = online.into_iter().map(|dir| storage(node, dir)).collect::<Result<_, _>>()?;
         let folders = Folders { node, home, online, offline, metadata: Mutex::new(claim) };
         folders.report(image);
         Ok((folders, directories))
@@ -271,14 +271,13 @@ fn count(image: &Image, node: NodeId, directory: Uuid, is_home: bool) -> usize {
     image.topics().map(of_topic).sum()
 }
 
-fn storage(node: NodeId, dir: LogDir) -> Arc<Storage> {
+/// A folder with the threads that make its logs durable. That one is missing is no fault of the folder:
+/// the node does not start, rather than to go on without it.
+fn storage(node: NodeId, dir: LogDir) -> Result<Arc<Storage>, StartError> {
     let dir = Arc::new(dir);
-    Arc::new(Storage {
-        node,
-        syncer: Arc::new(Syncer::start(dir.clone(), SYNC_THREADS, ToWorkers::start())),
-        dir,
-        partitions: AtomicUsize::new(0),
-    })
+    let syncer = Syncer::start(dir.clone(), SYNC_THREADS, ToWorkers::start())?;
+    let partitions = AtomicUsize::new(0);
+    Ok(Arc::new(Storage { node, syncer: Arc::new(syncer), dir, partitions }))
 }
 
 /// Whether the folder is not broken but not the right one: then going on without it would hide a mistake.

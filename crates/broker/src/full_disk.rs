@@ -4,8 +4,9 @@
 //! every second, which is also how the refusal ends when there is room again. While it lasts, upkeep runs
 //! more often, so that what retention and deletes have given up leaves the disk soon.
 //!
-//! The same rounds see to it that the last entry of a journal is proven once nothing more comes
-//! ([`LogDir::prove`]).
+//! The same rounds have logs synced that lacked room, or a descriptor, for it, as soon as they may get it
+//! ([`log::Syncer::retry_starved`]), and see to it that the last entry of a journal is proven once nothing
+//! more comes ([`LogDir::prove`]).
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -29,8 +30,8 @@ pub(crate) async fn watch(broker: Weak<Broker>) {
         for storage in online {
             // One system call that reads no disk, so it is made right here.
             storage.dir.measure_space();
+            storage.syncer.retry_starved();
             if !storage.dir.is_full() {
-                storage.syncer.retry_starved();
                 prove(&storage.dir);
             }
         }

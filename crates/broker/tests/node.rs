@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::append::{Acks, acknowledged, append};
+use broker::append::{Acks, Unacknowledged, acknowledged, append};
 use broker::config::{BrokerConfig, Settings, Source};
 use broker::groups::{
     CommitOffsets, CommitPartition, CommitTopic, FetchOffsets, GroupReply, GroupRequest,
@@ -484,4 +484,32 @@ async fn a_relaxed_topic_is_synced_when_flush_ms_has_passed() {
         env::clock::sleep(Duration::from_millis(1)).await;
     }
     panic!("never synced");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_partition_that_is_deleted_is_told_at_once() {
+    let sim = Sim::new(23);
+    let broker = start(&sim).await;
+    create(&broker, "t", 1, &[]).await;
+    let topic = broker.topic(TopicRef::Name("t")).expect("the topic is there");
+    let partition = topic.partition(0).expect("the partition is there");
+    sim.disk.stall_syncs(true);
+    let appended = append(&topic, &partition, &batch(&sim, &["x"]), Acks::All).expect("taken");
+    let waiting = tokio::spawn({
+        let partition = partition.clone();
+        async move { acknowledged(&partition, appended.acknowledged_at).await }
+    });
+    while partition.waiters().is_empty() {
+        env::clock::sleep(Duration::from_millis(1)).await;
+    }
+    partition.retire();
+    // Longer than it takes; only who is not told waits for it.
+    let told = env::clock::timeout(Duration::from_secs(20), waiting).await;
+    let later = acknowledged(&partition, appended.acknowledged_at);
+    let later = env::clock::timeout(Duration::from_secs(20), later).await;
+    sim.disk.stall_syncs(false);
+    let told = told.expect("told").expect("no panic");
+    assert_eq!(told, Err(Unacknowledged::Deleted));
+    assert_eq!(later, Some(Err(Unacknowledged::Deleted)));
+    broker.stop().await;
 }

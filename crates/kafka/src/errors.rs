@@ -1,5 +1,6 @@
 //! The broker's refusals as Kafka's error codes: one exhaustive match an enum, no wildcard.
 
+use broker::append::Unacknowledged;
 use broker::config::ConfigError;
 use broker::error::{PartitionError, QuorumUnavailable, ReadRefusal};
 use broker::groups::GroupError;
@@ -71,6 +72,16 @@ impl Coded for AppendRefusal {
         match self {
             AppendRefusal::Log(error) => error.code(),
             AppendRefusal::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+        }
+    }
+}
+
+impl Coded for Unacknowledged {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Unacknowledged::Fenced => ErrorCode::KafkaStorageError,
+            // As with Kafka: clients ask for the metadata anew and see that the topic is gone.
+            Unacknowledged::Deleted => ErrorCode::UnknownTopicOrPartition,
         }
     }
 }

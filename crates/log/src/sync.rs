@@ -13,12 +13,14 @@
 //! disk that is given everything at once lets the next commit wait for all of it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 use records::Offset;
+use thiserror::Error;
 
 use crate::error::LogError;
 use crate::log::Log;
@@ -100,8 +102,16 @@ struct Shared {
     commits: Queue,
     syncs: Queue,
     background: Background,
-    /// Logs that could not be synced because the disk is full.
-    starved: Mutex<Vec<Arc<Log>>>,
+    /// Logs that could not be synced for a lack that passes.
+    starved: Mutex<Vec<Starved>>,
+}
+
+/// A log that waits for what its sync could not get.
+#[derive(Debug)]
+struct Starved {
+    log: Arc<Log>,
+    /// Room on the disk it was; else it was a descriptor.
+    of_room: bool,
 }
 
 /// What is done in the background.
@@ -109,6 +119,8 @@ struct Shared {
 struct Background {
     due: Mutex<Due>,
     changed: Condvar,
+    /// The last checkpoint failed, which was said.
+    failing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -120,6 +132,22 @@ struct Due {
     written_behind: u64,
 }
 
+/// What a thread of the syncer does until it is stopped.
+type Work = fn(&Shared);
+
+/// A thread could not be started without which nothing would become durable.
+#[derive(Debug, Error)]
+#[error(
+    "cannot start the thread {name}, which records need to become durable: {source}; raise the limit of \
+     threads of this user or container (ulimit -u, TasksMax, pids.max), or give the system more memory"
+)]
+pub struct ThreadError {
+    /// The thread's name.
+    pub name: String,
+    /// What the system said.
+    pub source: io::Error,
+}
+
 /// Makes logs durable that were written to.
 #[derive(Debug)]
 pub struct Syncer {
@@ -129,9 +157,24 @@ pub struct Syncer {
 
 impl Syncer {
     /// Starts the committer, `threads` threads (one at least) that sync segments, which lets syncs of
-    /// different logs overlap, and the one that makes checkpoints.
-    #[must_use]
-    pub fn start(dir: Arc<LogDir>, threads: usize, courier: impl Courier + 'static) -> Syncer {
+    /// different logs overlap, and the one that makes checkpoints. Without any one of them there is no
+    /// syncer: what it is for would be waited for in vain.
+    pub fn start(
+        dir: Arc<LogDir>,
+        threads: usize,
+        courier: impl Courier + 'static,
+    ) -> Result<Syncer, ThreadError> {
+        Syncer::start_by(dir, threads, courier, |name, work| {
+            std::thread::Builder::new().name(name).spawn(work)
+        })
+    }
+
+    fn start_by(
+        dir: Arc<LogDir>,
+        threads: usize,
+        courier: impl Courier + 'static,
+        mut spawn: impl FnMut(String, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
+    ) -> Result<Syncer, ThreadError> {
         let shared = Arc::new(Shared {
             dir,
             courier: Box::new(courier),
@@ -140,17 +183,18 @@ impl Syncer {
             background: Background::default(),
             starved: Mutex::default(),
         });
-        let start = |name: String, work: fn(&Shared)| {
-            let shared = shared.clone();
-            std::thread::Builder::new().name(name).spawn(move || work(&shared)).ok()
-        };
-        let named = [
-            start("commit".to_owned(), Shared::commit),
-            start("checkpoint".to_owned(), Shared::work_behind),
-        ];
-        let syncing = (0..threads.max(1)).map(|n| start(format!("sync-{n}"), Shared::sync));
-        let threads = named.into_iter().chain(syncing).flatten().collect();
-        Syncer { shared, threads: Mutex::new(threads) }
+        // Dropped where one does not start, which ends those that did.
+        let syncer = Syncer { shared, threads: Mutex::default() };
+        let named: [(String, Work); 2] =
+            [("commit".to_owned(), Shared::commit), ("checkpoint".to_owned(), Shared::work_behind)];
+        let syncing = (0..threads.max(1)).map(|n| (format!("sync-{n}"), Shared::sync as Work));
+        for (name, work) in named.into_iter().chain(syncing) {
+            let shared = syncer.shared.clone();
+            let thread = spawn(name.clone(), Box::new(move || work(&shared)))
+                .map_err(|source| ThreadError { name, source })?;
+            syncer.threads.lock().push(thread);
+        }
+        Ok(syncer)
     }
 
     /// Queues a log that was appended to, unless it is queued already.
@@ -160,10 +204,20 @@ impl Syncer {
         }
     }
 
-    /// Queues again what a full disk kept from being synced.
+    /// Queues again what could not be synced because no file could be opened, or because the disk was full
+    /// and is not any more; and all of it in a folder that has failed since, which is how those who wait
+    /// for it learn that. To be called every second or so.
     pub fn retry_starved(&self) {
-        for log in std::mem::take(&mut *self.shared.starved.lock()) {
-            self.request(&log);
+        let dir = &self.shared.dir;
+        let full = dir.is_full() && dir.fenced().is_none();
+        let starved = std::mem::take(&mut *self.shared.starved.lock());
+        let (wait, retry): (Vec<_>, Vec<_>) =
+            starved.into_iter().partition(|starved| full && starved.of_room);
+        if !wait.is_empty() {
+            self.shared.starved.lock().extend(wait);
+        }
+        for starved in retry {
+            self.request(&starved.log);
         }
     }
 
@@ -222,14 +276,15 @@ impl Shared {
                 log.queued.store(false, Ordering::Release);
             }
             let committed = self.dir.commit();
-            // A journal without room has lost nothing; the segments are synced instead.
-            let full = committed.as_ref().is_err_and(LogError::is_full);
-            let failed = committed.as_ref().err().filter(|_| !full);
+            // A journal without room, or a descriptor for its next file, has lost nothing; the segments are
+            // synced instead.
+            let passing = committed.as_ref().is_err_and(LogError::is_passing);
+            let failed = committed.as_ref().err().filter(|_| !passing);
             let mut news = Vec::with_capacity(logs.len());
             for log in logs {
                 let more = match failed {
                     Some(_) => false,
-                    None if full => log.log_end() > log.durable_end(),
+                    None if passing => log.log_end() > log.durable_end(),
                     None => log.take_committed(),
                 };
                 if more && !log.queued.swap(true, Ordering::AcqRel) {
@@ -247,7 +302,10 @@ impl Shared {
         while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
             log.queued.store(false, Ordering::Release);
             match log.sync_unjournaled() {
-                Err(error) if error.is_full() => self.starved.lock().push(log),
+                Err(error) if error.is_passing() => {
+                    let of_room = error.is_full();
+                    self.starved.lock().push(Starved { log, of_room });
+                }
                 synced => self.courier.carry(News(vec![(log, synced.map(|_| ()))])),
             }
         }
@@ -296,8 +354,27 @@ impl Shared {
     }
 
     fn make_checkpoint(&self) {
-        if let Err(error) = self.dir.checkpoint() {
-            tracing::error!(%error, "no checkpoint: the journal cannot be cut short");
+        let failing = &self.background.failing;
+        match self.dir.checkpoint() {
+            Ok(()) => {
+                if failing.swap(false, Ordering::AcqRel) {
+                    tracing::info!(
+                        folder = %self.dir.path().display(),
+                        "a checkpoint was made again: the journal is cut short"
+                    );
+                }
+            }
+            // A large journal has it tried with every commit; once is enough to be told.
+            Err(error) if failing.swap(true, Ordering::AcqRel) => {
+                tracing::debug!(%error, "no checkpoint again");
+            }
+            Err(error) => tracing::error!(
+                folder = %self.dir.path().display(), %error,
+                "no checkpoint: the journal cannot be cut short; it is tried again"
+            ),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,8 @@ pub struct Partition {
     leader_epoch: AtomicI32,
     /// The log was open in this process, so that watermark and log start are true.
     known: AtomicBool,
+    /// The partition is deleted, as [`Door::Closed`] says too, which may have to be waited for.
+    retired: AtomicBool,
     /// While the log is not open.
     log_start: AtomicI64,
     high_watermark: AtomicI64,
@@ -125,6 +127,7 @@ impl Partition {
             opening: Mutex::default(),
             leader_epoch: AtomicI32::new(image.leader_epoch.0),
             known: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             log_start: AtomicI64::new(start.0),
             high_watermark: AtomicI64::new(end.0),
             in_sync: Mutex::new(InSync::new(&image.isr, end)),
@@ -353,7 +356,15 @@ impl Partition {
         if !matches!(before, Door::Closed) {
             self.storage.partitions.fetch_sub(1, Ordering::Relaxed);
         }
+        // Before those in line are told: who comes later finds it.
+        self.retired.store(true, Ordering::Release);
         self.waiters.give_up();
+    }
+
+    /// Whether it is deleted: what was not acknowledged by now never is.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
     }
 
     /// The failure since which nothing is written, if there was one.

@@ -149,6 +149,7 @@ impl From<StartError> for Failure {
             StartError::AddressTaken { .. } => ExitMeaning::AddressTaken,
             StartError::DataFolder { .. } => ExitMeaning::DataFolder,
             StartError::Settings(_) => ExitMeaning::Usage,
+            StartError::System(_) => ExitMeaning::Failed,
         };
         Failure::new(meaning, error.to_string())
     }

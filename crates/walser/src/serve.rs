@@ -42,6 +42,8 @@ pub(crate) enum StartError {
     },
     /// Settings do not go with what is in the data folder.
     Settings(String),
+    /// The system does not give what a broker needs.
+    System(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -51,7 +53,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "another process listens on {address}")
             }
             StartError::DataFolder { path, reason } => write!(f, "{}: {reason}", path.display()),
-            StartError::Settings(text) => f.write_str(text),
+            StartError::Settings(text) | StartError::System(text) => f.write_str(text),
         }
     }
 }
@@ -148,6 +150,7 @@ fn translate(path: PathBuf, error: broker::StartError) -> StartError {
         error @ broker::StartError::NoFolder { .. } => {
             StartError::DataFolder { path, reason: error.to_string() }
         }
+        broker::StartError::Thread(error) => StartError::System(error.to_string()),
         broker::StartError::Registration(reason) => StartError::Settings(reason),
     }
 }

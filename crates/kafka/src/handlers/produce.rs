@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::append::{Acks, acknowledged, append};
+use broker::append::{Acks, acknowledged, append, outcome};
 use broker::error::PartitionError;
 use broker::limits::PRODUCE_WAIT_MAX;
 use broker::{AppendRefusal, Appended, Partition, TopicId, TopicRef};
@@ -112,8 +112,13 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
         let _ =
             env::clock::timeout(wait.min(PRODUCE_WAIT_MAX), settle(&mut pending, &mut response))
                 .await;
-        for late in &pending {
-            set_error(&mut response, late, ErrorCode::RequestTimedOut);
+        // One of them was waited for; how it ended for the others meanwhile was not looked at.
+        for left in &pending {
+            match outcome(&left.log, left.acknowledged_at) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => set_error(&mut response, left, error.code()),
+                None => set_error(&mut response, left, ErrorCode::RequestTimedOut),
+            }
         }
         call.answer(&response)
     })
@@ -122,8 +127,8 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
 /// Waits for the partitions one after the other; what is done leaves the list.
 async fn settle(pending: &mut SmallVec<[Pending; 1]>, response: &mut ProduceResponse) {
     while let Some(next) = pending.last() {
-        if acknowledged(&next.log, next.acknowledged_at).await.is_err() {
-            set_error(response, next, ErrorCode::KafkaStorageError);
+        if let Err(error) = acknowledged(&next.log, next.acknowledged_at).await {
+            set_error(response, next, error.code());
         }
         pending.pop();
     }

@@ -13,6 +13,7 @@ mod hostile;
 mod node;
 mod offsets;
 mod order;
+mod produce;
 mod topic_ids;
 mod topics;
 mod versions;

@@ -137,8 +137,10 @@ impl Ring {
         let taken = |path: &Path| self.slots.iter().any(|slot| slot.path == path);
         let names = (0..).map(|n: u32| self.folder.join(format!("{n:04}{JOURNAL}")));
         let path = names.into_iter().find(|path| !taken(path)).unwrap_or_default();
+        // It may be there, and then it is empty: its folder could not be synced the last time, for want of
+        // a descriptor, and nothing is written to a file before that is done.
         let file = disk
-            .open(&path, OpenMode::CreateNew)
+            .open(&path, OpenMode::Create)
             .map_err(|error| LogError::of_write(&path, "create", error))?;
         files::sync_dir(disk, &self.folder)?;
         self.slots.push(Slot { file, path, filled: 0, last: 0 });

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use env::Disk;
+use env::disk::OpenMode;
 use env::sim::{CrashLoss, Sim, SimDisk};
 use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
 use uuid::Uuid;

@@ -317,7 +317,7 @@ mod at_once {
         let dir = Arc::new(LogDir::open(&folder.0, &folder.1, 1).unwrap());
         let config = LogConfig { segment_bytes: 8_000, retention_ms: None, ..LogConfig::default() };
         let log = dir.open_log("t", 0, Uuid::from_u128(7), config).unwrap();
-        let syncer = Syncer::start(dir.clone(), 2, AtOnce);
+        let syncer = Syncer::start(dir.clone(), 2, AtOnce).unwrap();
         let ear = Arc::new(Ear::default());
         let weak: Weak<dyn DurableListener> = Arc::downgrade(&ear) as Weak<_>;
         log.set_listener(weak);
@@ -396,7 +396,7 @@ mod at_once {
         bench.log.set_listener(weak);
         bench.append(&["a"]);
         bench.sim.disk.fail_sync(1);
-        let syncer = Syncer::start(bench.dir.clone(), 1, AtOnce);
+        let syncer = Syncer::start(bench.dir.clone(), 1, AtOnce).unwrap();
         syncer.request(&bench.log);
         syncer.stop();
         assert!(failed.0.load(Ordering::Acquire));

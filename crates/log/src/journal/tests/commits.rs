@@ -138,3 +138,31 @@ fn a_process_without_a_free_descriptor_does_not_fence_the_folder() {
     crash(&sim, (log, dir));
     assert_eq!(records(&opened(&sim)), ["kept"]);
 }
+
+/// The folder has to be opened for its sync when the new file is there already. How many descriptors leave
+/// room for the one and not for the other is found by trying.
+#[test]
+fn a_file_whose_folder_could_not_be_synced_is_taken_by_the_next_commit() {
+    let mut created_in_vain = 0;
+    for held in 0..5 {
+        let (sim, dir, log) = started();
+        let disk = sim.env().disk;
+        let open = |n| disk.open(&Path::new(DATA).join(format!("other-{n}")), OpenMode::Create);
+        let others: Vec<_> = (0..held).map(|n| open(n).unwrap()).collect();
+        append(&log, "kept");
+        let mut most = 0;
+        sim.disk.limit_handles(most);
+        while dir.commit().is_err() {
+            assert!(dir.fenced().is_none(), "{:?}", dir.fenced());
+            created_in_vain += usize::from(disk.exists(&first_file()));
+            most += 3;
+            sim.disk.limit_handles(most);
+        }
+        sim.disk.limit_handles(1000);
+        append(&log, "more");
+        dir.commit().unwrap();
+        crash(&sim, (log, dir, others));
+        assert_eq!(records(&opened(&sim)), ["kept", "more"]);
+    }
+    assert!(created_in_vain > 0, "no file was made whose folder could not be synced");
+}

@@ -1,0 +1,160 @@
+//! What a syncer does when it lacks something: who is told, who waits, and who is tried again.
+
+use std::sync::atomic::AtomicI64;
+
+use super::*;
+use crate::LogConfig;
+use crate::testing::Bench;
+
+#[expect(dead_code, reason = "the trials, whose file this is, need more of it")]
+#[path = "../../tests/common/errors.rs"]
+mod errors;
+
+/// What a log's listener was told.
+#[derive(Debug, Default)]
+struct Ear {
+    durable: AtomicI64,
+    failed: AtomicBool,
+}
+
+impl DurableListener for Ear {
+    fn durable(&self, end: Offset) {
+        self.durable.fetch_max(end.0, Ordering::AcqRel);
+    }
+    fn failed(&self, _error: &LogError) {
+        self.failed.store(true, Ordering::Release);
+    }
+}
+
+impl Ear {
+    fn of(log: &Log) -> Arc<Ear> {
+        let ear = Arc::new(Ear::default());
+        let weak: Weak<dyn DurableListener> = Arc::downgrade(&ear) as Weak<_>;
+        log.set_listener(weak);
+        ear
+    }
+
+    fn failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}
+
+fn syncer(bench: &Bench) -> Syncer {
+    Syncer::start(bench.dir.clone(), 1, AtOnce).unwrap()
+}
+
+/// Asks for a sync that lacks something, and waits until that is known.
+fn starve(syncer: &Syncer, bench: &Bench, ear: &Ear) {
+    syncer.request(&bench.log);
+    while syncer.shared.starved.lock().is_empty() {
+        assert!(!ear.failed(), "told of a failure, and none lasts");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_sync_without_a_descriptor_is_no_failure_and_is_made_later() {
+    let bench = Bench::new(LogConfig::default());
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    // Neither the journal's first file nor the log's folder can be opened.
+    bench.sim.disk.limit_handles(0);
+    let syncer = syncer(&bench);
+    starve(&syncer, &bench, &ear);
+    assert_eq!(ear.durable.load(Ordering::Acquire), 0);
+    bench.sim.disk.limit_handles(100);
+    syncer.retry_starved();
+    syncer.stop();
+    assert!(!ear.failed());
+    assert_eq!(ear.durable.load(Ordering::Acquire), 1);
+}
+
+#[test]
+fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_descriptor_is() {
+    let bench = Bench::new(LogConfig::default());
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    bench.sim.disk.limit_space(0);
+    let syncer = syncer(&bench);
+    starve(&syncer, &bench, &ear);
+    assert!(bench.dir.is_full());
+    syncer.retry_starved();
+    let lacking = |of_room| {
+        let starved = syncer.shared.starved.lock();
+        starved.iter().filter(|starved| starved.of_room == of_room).count()
+    };
+    assert_eq!((lacking(true), lacking(false)), (1, 0), "tried without room");
+
+    // There is room for this sync, but not yet for producers.
+    bench.sim.disk.limit_space(1 << 20);
+    for starved in &mut *syncer.shared.starved.lock() {
+        starved.of_room = false;
+    }
+    assert!(bench.dir.is_full());
+    syncer.retry_starved();
+    syncer.stop();
+    assert_eq!(ear.durable.load(Ordering::Acquire), 1);
+}
+
+#[test]
+fn who_waits_for_room_is_told_when_the_folder_fails() {
+    let bench = Bench::new(LogConfig::default());
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    bench.sim.disk.limit_space(0);
+    let syncer = syncer(&bench);
+    starve(&syncer, &bench, &ear);
+    // There is room again, which nobody has measured yet, and the disk fails.
+    bench.sim.disk.limit_space(1 << 20);
+    bench.sim.disk.fail_sync(1);
+    bench.dir.commit().unwrap_err();
+    assert!(bench.dir.fenced().is_some() && bench.dir.is_full());
+    syncer.retry_starved();
+    syncer.stop();
+    assert!(ear.failed());
+}
+
+/// Else produces would be taken and never answered.
+#[test]
+fn a_syncer_that_lacks_a_thread_does_not_start() {
+    for missing in 0..4 {
+        let bench = Bench::new(LogConfig::default());
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let mut started = 0;
+        let without = Syncer::start_by(bench.dir.clone(), 2, AtOnce, |name, work| {
+            if started == missing {
+                return Err(io::Error::from_raw_os_error(11));
+            }
+            started += 1;
+            let ended = ended.clone();
+            let work = move || {
+                work();
+                ended.lock().push(name);
+            };
+            std::thread::Builder::new().spawn(work)
+        });
+        let error = without.unwrap_err();
+        assert_eq!(error.name, ["commit", "checkpoint", "sync-0", "sync-1"][missing]);
+        assert_eq!(ended.lock().len(), missing, "those that did start have ended");
+    }
+}
+
+#[test]
+fn checkpoints_that_keep_failing_are_said_once_until_one_succeeds() {
+    errors::listen();
+    let bench = Bench::new(LogConfig::default());
+    let syncer = syncer(&bench);
+    for _ in 0..2 {
+        bench.append(&["a"]);
+        bench.sim.disk.limit_handles(0);
+        errors::take();
+        for _ in 0..3 {
+            syncer.shared.make_checkpoint();
+        }
+        let said = errors::take();
+        assert!(matches!(said.as_slice(), [one] if one.contains("no checkpoint")), "{said:?}");
+        bench.sim.disk.limit_handles(100);
+        syncer.shared.make_checkpoint();
+        assert!(errors::take().is_empty());
+    }
+}
