@@ -125,7 +125,7 @@ pub(crate) fn write(
     kept_from(disk, dir)
 }
 
-/// See [`write`]. `None` while there are fewer snapshots than are kept: then all of the log is.
+/// See [`write()`]. `None` while there are fewer snapshots than are kept: then all of the log is.
 pub(crate) fn kept_from(disk: &dyn Disk, dir: &Path) -> Result<Option<u64>, FileError> {
     Ok(list(disk, dir)?.get(KEPT - 1).map(|(index, _)| *index))
 }
