@@ -129,7 +129,7 @@ impl dyn File + '_ {
         exactly(bytes, position, |bytes, position| self.read_at(bytes, position))
     }
 
-    /// [`Self::read_exact_at`] by [`File::read_aside`].
+    /// Reads exactly `bytes.len()` by [`File::read_aside`], or fails with `UnexpectedEof`.
     pub fn read_exact_aside(&self, bytes: &mut [u8], position: u64) -> io::Result<()> {
         exactly(bytes, position, |bytes, position| self.read_aside(bytes, position))
     }

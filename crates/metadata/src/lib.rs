@@ -2,7 +2,7 @@
 //!
 //! The model has four parts and one direction. A [`MetadataRecord`] is a fact in a log. An [`Image`]
 //! is what a run of records adds up to: immutable, shared, replaced by a newer one. A decision
-//! ([`decide`]) looks at an image and turns an [`Operation`] into records and an [`Outcome`]; it is a
+//! ([`decide()`]) looks at an image and turns an [`Operation`] into records and an [`Outcome`]; it is a
 //! pure function and changes nothing. The [`Quorum`] puts records into the replicated log and replays
 //! what is committed; replay ([`Image::apply`]) is the only mutation there is.
 //!

@@ -11,7 +11,8 @@
 //! - Nothing is written after a failed write; the quorum is then out of service until it is started
 //!   again.
 //!
-//! Lock order: the observers' lock is the only one, held while a change is handed out.
+//! Lock order: none is taken under another, but the newest snapshot's under that of the snapshots' files,
+//! which is held while they are worked on. The observers' is held while a change is handed out.
 
 mod controller;
 mod network;
@@ -173,6 +174,7 @@ struct Inner {
     raft: Raft,
     published: Arc<Published>,
     queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    snapshots: Arc<Snapshots>,
     writer: Writer,
     /// The controller's task and the writer's thread, until the quorum is stopped.
     running: Mutex<Option<(JoinHandle<()>, std::thread::JoinHandle<()>)>>,
@@ -207,6 +209,46 @@ impl Quorum {
         )
         .await?;
 
+        let (queue, submissions) = mpsc::channel(OPERATIONS_WAITING_MAX);
+        let controller = Controller {
+            raft: raft.clone(),
+            published: opened.published.clone(),
+            random: env.random.clone(),
+            grown: opened.grown,
+            snapshot_bytes: config.snapshot_log_bytes,
+        };
+        let task = tokio::spawn(controller.run(submissions));
+        let quorum = Quorum {
+            inner: Arc::new(Inner {
+                raft,
+                published: opened.published,
+                queue: Mutex::new(Some(queue)),
+                snapshots: opened.snapshots,
+                writer: opened.writer,
+                running: Mutex::new(Some((task, opened.thread))),
+            }),
+        };
+        let led = match quorum.lead(dir, node, first_start, led_before).await {
+            Ok(()) => quorum.bootstrap(&env, config).await,
+            refused => refused,
+        };
+        if let Err(error) = led {
+            // Whoever tries again finds nobody at the files.
+            quorum.shutdown().await;
+            return Err(error);
+        }
+        Ok(quorum)
+    }
+
+    /// Leads a quorum of this node alone, its log replayed.
+    async fn lead(
+        &self,
+        dir: PathBuf,
+        node: NodeId,
+        first_start: bool,
+        led_before: bool,
+    ) -> Result<(), QuorumError> {
+        let raft = &self.inner.raft;
         let voters = raft
             .with_raft_state(|state| state.membership_state.effective().voter_ids().collect())
             .await?;
@@ -233,32 +275,18 @@ impl Quorum {
                 .await
                 .map_err(|error| QuorumError::Open { reason: error.to_string() })?;
         }
+        Ok(())
+    }
 
-        let (queue, submissions) = mpsc::channel(OPERATIONS_WAITING_MAX);
-        let controller = Controller {
-            raft: raft.clone(),
-            published: opened.published.clone(),
-            random: env.random.clone(),
-            grown: opened.grown,
-            snapshot_bytes: config.snapshot_log_bytes,
-        };
-        let task = tokio::spawn(controller.run(submissions));
-        let quorum = Quorum {
-            inner: Arc::new(Inner {
-                raft,
-                published: opened.published,
-                queue: Mutex::new(Some(queue)),
-                writer: opened.writer,
-                running: Mutex::new(Some((task, opened.thread))),
-            }),
-        };
-        if quorum.image().cluster_id().is_empty() {
+    /// Gives a new cluster its id.
+    async fn bootstrap(&self, env: &Env, config: QuorumConfig) -> Result<(), QuorumError> {
+        if self.image().cluster_id().is_empty() {
             let drawn = || base64url(uuid::Builder::from_random_bytes(env.random.id()).into_uuid());
             let cluster_id = config.cluster_id.unwrap_or_else(drawn);
             let features = config.features;
-            quorum.submit(Operation::Bootstrap { cluster_id, features }).await?;
+            self.submit(Operation::Bootstrap { cluster_id, features }).await?;
         }
-        Ok(quorum)
+        Ok(())
     }
 
     /// Decides an operation against the newest image and answers when its records are committed and
@@ -290,7 +318,8 @@ impl Quorum {
         self.inner.published.observe(observer)
     }
 
-    /// Finishes what was submitted and stops. Everything acknowledged is durable with or without it.
+    /// Finishes what was submitted and stops. When it returns, nothing of the quorum touches the disk any
+    /// more: the folder may be given to another. Everything acknowledged is durable with or without it.
     pub async fn shutdown(&self) {
         let Some((task, thread)) = self.inner.running.lock().take() else {
             return;
@@ -307,6 +336,8 @@ impl Quorum {
         if thread.join().is_err() {
             tracing::warn!("the metadata log's thread panicked");
         }
+        // openraft does not wait for a snapshot that is being built.
+        self.inner.snapshots.close().await;
         self.inner.published.close();
     }
 }
@@ -336,6 +367,7 @@ struct Opened {
     led_by: Option<NodeId>,
     state_machine: StateMachine,
     published: Arc<Published>,
+    snapshots: Arc<Snapshots>,
     writer: Writer,
     thread: std::thread::JoinHandle<()>,
     grown: Arc<AtomicU64>,
@@ -376,13 +408,15 @@ impl Opened {
             newest: Mutex::new(newest),
             keep_from,
             grown: grown.clone(),
+            closed: Mutex::default(),
         });
         Ok(Opened {
             log_store_is_empty: log.last().is_none() && state.last.is_none(),
             led_by: vote.filter(|vote| vote.committed).map(|vote| vote.leader_id.node_id),
             log: LogStore::new(writer.clone(), log, vote, grown.clone()),
-            state_machine: StateMachine::new(state, published.clone(), snapshots),
+            state_machine: StateMachine::new(state, published.clone(), snapshots.clone()),
             published,
+            snapshots,
             writer,
             thread,
             grown,

@@ -311,6 +311,33 @@ async fn topics_grow() {
     assert_eq!(answer.results[0].error_message.as_deref(), Some("Duplicate topic name."));
 }
 
+/// Where a group's offsets are is told by the number of partitions: with another they would be gone.
+#[tokio::test]
+async fn the_offsets_topic_does_not_grow() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    client.create("__consumer_offsets", 3).await;
+    let partitions = || node.broker.image().topic("__consumer_offsets").unwrap().partitions.len();
+    assert_eq!(partitions(), 3);
+    for (count, validate_only) in [(4, false), (4, true), (3, false), (1, false)] {
+        let topic = CreatePartitionsTopic {
+            name: "__consumer_offsets".into(),
+            count,
+            ..CreatePartitionsTopic::default()
+        };
+        let request = CreatePartitionsRequest {
+            topics: vec![topic],
+            validate_only,
+            ..CreatePartitionsRequest::default()
+        };
+        let told = client.call(3, &request).await.results.remove(0);
+        assert_eq!(told.error_code, ErrorCode::InvalidPartitions.number(), "{count}");
+        let text = told.error_message.as_deref().unwrap_or_default();
+        assert!(text.contains("internal topic __consumer_offsets cannot be changed"), "{text:?}");
+        assert_eq!(partitions(), 3);
+    }
+}
+
 #[tokio::test]
 async fn topics_are_deleted() {
     let node = Node::start().await;

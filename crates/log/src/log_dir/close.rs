@@ -22,6 +22,11 @@ use crate::log::{Log, WrittenOut};
 
 /// More logs than this are synced by one sync of the file system.
 const SYNCED_ONE_BY_ONE: usize = 32;
+/// How many logs come to rest at once: so many, or this part of those that are open, whichever is more.
+/// Whoever wants one of them meanwhile waits for the sync of all of these; and every sync is one of the
+/// whole file system, so that there are not to be many.
+const RESTED_AT_ONCE: usize = 256;
+const RESTED_PART: usize = 128;
 
 impl LogDir {
     /// Syncs every log and writes down how far each is durable, so that recovery need not look at
@@ -73,10 +78,22 @@ impl LogDir {
         self.sync_all()
     }
 
-    /// Closes the logs that nobody used since this was last called: they rest.
+    /// Closes the logs that nobody used since this was last called: they rest. Not all of them at once,
+    /// as whoever wants one that is being closed waits for the others, too.
     pub fn rest_unused(&self) {
-        // To ask a log may read from its disk, so it is done before a lock is taken.
-        self.rest(self.open_by_key().into_iter().filter(|(_, log)| !log.is_in_use()).collect());
+        let mut open = self.open_by_key();
+        open.sort_by_key(|(key, _)| *key);
+        let at_once = RESTED_AT_ONCE.max(open.len() / RESTED_PART);
+        // To ask a log may read from its disk, so it is done before a lock is taken; and shortly before
+        // the log is closed, as it may be wanted again while others are.
+        let mut unused = open.into_iter().filter(|(_, log)| !log.is_in_use());
+        loop {
+            let chosen: Vec<_> = unused.by_ref().take(at_once).collect();
+            if chosen.is_empty() || self.fence.get().is_some() {
+                return;
+            }
+            self.rest(chosen);
+        }
     }
 
     /// Closes a log that rested before it was examined.

@@ -98,6 +98,16 @@ pub(super) fn grow(
         let topic = image
             .topic(&wanted.name)
             .ok_or_else(|| Refusal::UnknownTopic { name: wanted.name.clone() })?;
+        if topic.internal {
+            // What a key belongs to is told by the number of partitions.
+            return Err(Refusal::InvalidPartitions {
+                reason: format!(
+                    "The number of partitions of the internal topic {} cannot be changed: what is \
+                     stored in it would be looked for in other partitions and not be found.",
+                    wanted.name
+                ),
+            });
+        }
         let now = topic.partitions.len();
         let total = usize::try_from(wanted.total).unwrap_or(0);
         if total <= now {

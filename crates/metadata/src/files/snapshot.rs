@@ -3,6 +3,7 @@
 //! The newest two are kept, and the log from the older one on (see [`super::writer`]), so that a
 //! damaged snapshot costs a longer replay and nothing else.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -115,12 +116,16 @@ pub(crate) fn write(
     let path = path(dir, last);
     disk.replace(&path, content).map_err(FileError::io(&path))?;
     for (_, old) in list(disk, dir)?.iter().skip(KEPT) {
-        disk.remove_file(old).map_err(FileError::io(old))?;
+        match disk.remove_file(old) {
+            // It is gone, which is what was wanted.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(FileError::io(old))?,
+        }
     }
     kept_from(disk, dir)
 }
 
-/// See [`write`]. `None` while there are fewer snapshots than are kept: then all of the log is.
+/// See [`write()`]. `None` while there are fewer snapshots than are kept: then all of the log is.
 pub(crate) fn kept_from(disk: &dyn Disk, dir: &Path) -> Result<Option<u64>, FileError> {
     Ok(list(disk, dir)?.get(KEPT - 1).map(|(index, _)| *index))
 }

@@ -29,9 +29,38 @@ pub(crate) struct Snapshots {
     pub(crate) keep_from: Arc<AtomicU64>,
     /// Bytes appended to the log since the last snapshot.
     pub(crate) grown: Arc<AtomicU64>,
+    /// Whether the files are left alone from now on. Held by whoever works on them for as long as that
+    /// takes: a blocking thread goes on when everybody who waited for it is gone.
+    pub(crate) closed: Mutex<bool>,
 }
 
 impl Snapshots {
+    /// Works on the files beside the runtime's workers: one piece of work at a time, and none once they
+    /// are closed.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Snapshots>,
+        work: impl FnOnce(&Snapshots) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let snapshots = self.clone();
+        let run = move || {
+            let closed = snapshots.closed.lock();
+            if *closed {
+                return Err(io::Error::other("the metadata's snapshots are closed"));
+            }
+            work(&snapshots)
+        };
+        tokio::task::spawn_blocking(run).await.map_err(io::Error::other)?
+    }
+
+    /// Ends when nobody works on the files any more, and from then on nobody does.
+    pub(crate) async fn close(self: &Arc<Snapshots>) {
+        let snapshots = self.clone();
+        let closed = tokio::task::spawn_blocking(move || *snapshots.closed.lock() = true).await;
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the metadata's snapshots could not be closed");
+        }
+    }
+
     fn write(&self, snapshot: &Snapshot, content: &[u8]) -> io::Result<()> {
         let kept = snapshot::write(&*self.disk, &self.dir, snapshot.last, content)
             .map_err(io::Error::other)?;
@@ -42,13 +71,6 @@ impl Snapshots {
         self.grown.store(0, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// Runs blocking file work beside the runtime's workers.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[derive(Debug)]
@@ -130,15 +152,13 @@ impl RaftStateMachine<Types> for StateMachine {
     ) -> Result<(), StorageError> {
         let failed =
             |error: &io::Error| StorageIOError::write_snapshot(Some(meta.signature()), error);
-        let snapshots = self.snapshots.clone();
-        let snapshot = blocking(move || {
+        let write = move |snapshots: &Snapshots| {
             let content = received.into_inner();
             let snapshot = Snapshot::decode(&content).map_err(io::Error::other)?;
             snapshots.write(&snapshot, &content)?;
             Ok(snapshot)
-        })
-        .await
-        .map_err(|error| failed(&error))?;
+        };
+        let snapshot = self.snapshots.run(write).await.map_err(|error| failed(&error))?;
         let delta = Arc::new(Delta::between(&self.state.image, &snapshot.image));
         self.published.publish(&Change { image: snapshot.image.clone(), delta });
         self.state = snapshot;
@@ -151,14 +171,17 @@ impl RaftStateMachine<Types> for StateMachine {
         let Some(meta) = self.snapshots.newest.lock().clone() else {
             return Ok(None);
         };
-        let (snapshots, last) = (self.snapshots.clone(), meta.last_log_id);
+        let last = meta.last_log_id;
         // Whoever receives it checks it; here it is only passed on.
-        let content = blocking(move || {
+        let read = move |snapshots: &Snapshots| {
             let path = snapshot::path(&snapshots.dir, last);
             snapshots.disk.read(&path, SNAPSHOT_BYTES_MAX)
-        })
-        .await
-        .map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), &error))?;
+        };
+        let content = self
+            .snapshots
+            .run(read)
+            .await
+            .map_err(|error| StorageIOError::read_snapshot(Some(meta.signature()), &error))?;
         let snapshot = Box::new(Cursor::new(content));
         Ok(Some(openraft::Snapshot { meta, snapshot }))
     }
@@ -173,14 +196,17 @@ pub(crate) struct Builder {
 
 impl RaftSnapshotBuilder<Types> for Builder {
     async fn build_snapshot(&mut self) -> Result<openraft::Snapshot<Types>, StorageError> {
-        let (state, snapshots) = (self.state.clone(), self.snapshots.clone());
-        let content = blocking(move || {
+        let state = self.state.clone();
+        let write = move |snapshots: &Snapshots| {
             let content = state.encode();
             snapshots.write(&state, &content)?;
             Ok(content)
-        })
-        .await
-        .map_err(|error| StorageIOError::write_snapshot(None, &error))?;
+        };
+        let content = self
+            .snapshots
+            .run(write)
+            .await
+            .map_err(|error| StorageIOError::write_snapshot(None, &error))?;
         let meta = self.state.meta();
         Ok(openraft::Snapshot { meta, snapshot: Box::new(Cursor::new(content)) })
     }

@@ -8,6 +8,7 @@ mod starts;
 mod storage;
 mod submissions;
 
+use std::fmt::Debug;
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -122,6 +123,22 @@ async fn create_topic(quorum: &Quorum, name: &str) -> TopicId {
         Ok(Outcome::TopicsCreated(results)) => results[0].as_ref().unwrap().id,
         other => panic!("{other:?}"),
     }
+}
+
+/// Ends when no snapshot is due or under way, and the log is cut behind the newest. They are taken beside
+/// the operations, and openraft asks whether one is due only when an entry comes: with this after each
+/// operation it is certain which there are.
+async fn snapshots_done(quorum: &Quorum, config: &QuorumConfig) -> Result<(), impl Debug> {
+    let next = |last: Option<types::LogId>| last.map_or(0, |last| last.index + 1);
+    let done = |snapshot, purged| {
+        quorum.image().version() + 1 < next(snapshot) + config.snapshot_entries
+            && next(purged) + config.entries_behind_snapshot >= next(snapshot)
+    };
+    let raft = &quorum.inner.raft;
+    raft.wait(Some(START_WAIT))
+        .metrics(|now| done(now.snapshot, now.purged), "no snapshot is due")
+        .await
+        .map(|_| ())
 }
 
 /// An image without its place in the log, which every start moves.

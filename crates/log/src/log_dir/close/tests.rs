@@ -60,6 +60,39 @@ fn the_locks_of_many_logs_are_taken_in_the_order_of_their_keys() {
     assert!(order.is_sorted(), "{order:?}");
 }
 
+/// Whoever wants a log that is being closed waits for its sync, and for that of all that are closed with it.
+#[test]
+fn while_some_logs_come_to_rest_others_can_be_opened() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let count = i32::try_from(2 * RESTED_AT_ONCE + 10).unwrap();
+    (0..count).for_each(|partition| append(&sim, &log(&dir, partition)));
+    dir.commit().unwrap();
+    dir.rest_unused();
+    assert_eq!(dir.open_logs().len(), 2 * RESTED_AT_ONCE + 10, "they were just used");
+
+    // While the first are being closed, one that was to be closed later is used.
+    let (other, seen) = (dir.clone(), Arc::new(Mutex::new(None)));
+    let noted = seen.clone();
+    sim.disk.stall_sync(
+        1,
+        Box::new(move |_| {
+            let busy = other.logs.lock().busy.len();
+            *noted.lock() = Some(busy);
+            if busy == RESTED_AT_ONCE {
+                append(&Sim::new(1), &log(&other, count - 1));
+            }
+        }),
+    );
+    dir.rest_unused();
+    assert_eq!(*seen.lock(), Some(RESTED_AT_ONCE));
+    let left = dir.open_logs();
+    assert_eq!(left.len(), 1, "what was used meanwhile is in use");
+    assert_eq!(left[0].log_end(), Offset(2));
+    dir.rest_unused();
+    assert_eq!(dir.open_logs().len(), 0);
+}
+
 /// What a log that is being closed has only in the journal is needed there until its sync is done.
 #[test]
 fn a_checkpoint_beside_a_close_does_not_give_up_the_journal() {

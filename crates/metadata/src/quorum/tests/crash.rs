@@ -68,9 +68,17 @@ fn empty_disk() -> Arc<SimDisk> {
     Arc::new(disk)
 }
 
+/// Whether operations go on while a snapshot is under way. Then lives differ in how many they take, and
+/// after what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshots {
+    Beside,
+    Between,
+}
+
 /// Lives until the machine stops or life ends: how many operations were acknowledged, and the last
 /// image that was.
-async fn live(disk: &Arc<SimDisk>) -> (usize, Image) {
+async fn live(disk: &Arc<SimDisk>, snapshots: Snapshots) -> (usize, Image) {
     let mut acknowledged = (0, Image::default());
     let Ok(quorum) = start(disk).await else { return acknowledged };
     for operation in life() {
@@ -78,6 +86,9 @@ async fn live(disk: &Arc<SimDisk>) -> (usize, Image) {
             break;
         }
         acknowledged = (acknowledged.0 + 1, content(&quorum));
+        if snapshots == Snapshots::Between && snapshots_done(&quorum, &config()).await.is_err() {
+            break;
+        }
     }
     quorum.shutdown().await;
     acknowledged
@@ -157,6 +168,7 @@ async fn undisturbed() -> (Arc<SimDisk>, Vec<Summary>) {
     let mut expected = vec![summary(&quorum.image())];
     for operation in life() {
         quorum.submit(operation).await.unwrap();
+        snapshots_done(&quorum, &config()).await.unwrap();
         expected.push(summary(&quorum.image()));
     }
     quorum.shutdown().await;
@@ -177,7 +189,7 @@ async fn a_stop_inside_any_change_loses_nothing_acknowledged() {
     for stop in 1..=changes + 3 {
         let disk = empty_disk();
         disk.stop_at(stop);
-        let (acknowledged, image) = live(&disk).await;
+        let (acknowledged, image) = live(&disk, Snapshots::Beside).await;
         let losses = [
             CrashLoss::Everything,
             CrashLoss::Nothing,
@@ -223,8 +235,7 @@ async fn a_stop_inside_any_change_loses_nothing_acknowledged() {
 async fn the_check_notices_syncs_that_do_nothing() {
     for lies in [false, true] {
         let disk = empty_disk();
-        let lying: Arc<dyn env::Disk> =
-            Arc::new(Faulty { disk: disk.clone(), fails: Arc::default(), lies });
+        let lying: Arc<dyn env::Disk> = Arc::new(Faulty { lies, ..Faulty::new(disk.clone()) });
         let quorum = start_on(lying).await.unwrap();
         for operation in life() {
             quorum.submit(operation).await.unwrap();
@@ -248,7 +259,7 @@ async fn a_failed_sync_at_any_time_loses_nothing_acknowledged() {
     for nth in 1..80 {
         let disk = empty_disk();
         disk.fail_sync(nth);
-        let (acknowledged, image) = live(&disk).await;
+        let (acknowledged, image) = live(&disk, Snapshots::Beside).await;
         failed += usize::from(acknowledged < life().len());
         let story = format!("sync {nth} failed");
         let crashed = after(&disk, CrashLoss::Random(nth));
@@ -266,14 +277,14 @@ async fn a_failure_of_any_change_loses_nothing_acknowledged() {
     for nth in 1..=changes {
         let disk = empty_disk();
         disk.fail_change(nth);
-        let (acknowledged, image) = live(&disk).await;
+        let (acknowledged, image) = live(&disk, Snapshots::Between).await;
         delivered += disk.faults_delivered();
         for loss in [CrashLoss::Everything, CrashLoss::Random(nth)] {
             let story = format!("change {nth} of {changes} failed, {loss:?}");
             check(&after(&disk, loss), acknowledged, &image, &expected, &story).await;
         }
     }
-    // Snapshots are taken beside the operations, so that lives differ by a few changes.
-    assert!(delivered * 10 > changes * 7, "{delivered} of {changes} faults came");
+    // The last segment that nobody needs may still be there when a life ends.
+    assert!(delivered * 10 > changes * 9, "{delivered} of {changes} faults came");
     println!("{} crashes over {changes} failed changes", changes * 2);
 }

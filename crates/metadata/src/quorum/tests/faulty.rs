@@ -1,4 +1,5 @@
-//! A disk whose syncs fail when told to, or whose syncs of the log never do anything.
+//! A disk whose syncs fail when told to, or whose syncs of the log never do anything;
+//! one on which a snapshot gets its name only when it is let, and one on which somebody else removes files.
 
 use std::io::IoSlice;
 use std::path::Path;
@@ -6,6 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use env::disk::OpenMode;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// Says that the next snapshot is being written, and waits until it may be.
+pub(super) type Hold = Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -15,6 +21,16 @@ pub(super) struct Faulty {
     pub(super) fails: Arc<AtomicBool>,
     /// Whether syncs of the log do nothing.
     pub(super) lies: bool,
+    /// Whether a file is gone when it is to be removed.
+    pub(super) vanishes: bool,
+    /// What the next snapshot waits for, if anything.
+    pub(super) hold: Hold,
+}
+
+impl Faulty {
+    pub(super) fn new(disk: Arc<dyn env::Disk>) -> Faulty {
+        Faulty { disk, fails: Arc::default(), lies: false, vanishes: false, hold: Hold::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -67,12 +83,21 @@ impl env::Disk for Faulty {
         self.disk.sync_all(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        if to.extension().is_some_and(|kind| kind == "snapshot")
+            && let Some((begun, go_on)) = self.hold.lock().take()
+        {
+            begun.send(()).unwrap();
+            go_on.blocking_recv().unwrap();
+        }
         self.disk.rename(from, to)
     }
     fn copy(&self, from: &Path, to: &Path) -> std::io::Result<()> {
         self.disk.copy(from, to)
     }
     fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        if self.vanishes {
+            self.disk.remove_file(path)?;
+        }
         self.disk.remove_file(path)
     }
     fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {

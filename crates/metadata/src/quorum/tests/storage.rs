@@ -15,21 +15,9 @@ async fn snapshots_take_the_place_of_the_log() {
         if round < 99 {
             quorum.submit(Operation::DeleteTopics { ids: vec![id] }).await.unwrap();
         }
+        snapshots_done(&quorum, &config).await.unwrap();
     }
     let before = content(&quorum);
-    // The last snapshot may still be under way.
-    quorum
-        .inner
-        .raft
-        .wait(Some(START_WAIT))
-        .metrics(
-            |now| {
-                now.snapshot.is_some_and(|last| last.index + 41 > now.last_applied.unwrap().index)
-            },
-            "snapshot",
-        )
-        .await
-        .unwrap();
     quorum.shutdown().await;
     let snapshots = || -> Vec<String> {
         folder.names().into_iter().filter(|name| name.ends_with(".snapshot")).collect()
@@ -127,7 +115,7 @@ async fn after_a_failed_sync_nothing_is_acknowledged() {
     let mut folder = Folder::new("failing");
     let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
     folder.env.disk =
-        Arc::new(Faulty { disk: folder.env.disk.clone(), fails: fails.clone(), lies: false });
+        Arc::new(Faulty { fails: fails.clone(), ..Faulty::new(folder.env.disk.clone()) });
     let quorum = folder.start().await;
     quorum.submit(register()).await.unwrap();
     let before = content(&quorum);
@@ -146,4 +134,62 @@ async fn after_a_failed_sync_nothing_is_acknowledged() {
     let quorum = folder.start().await;
     assert!(quorum.image().topic("u").is_none());
     quorum.shutdown().await;
+}
+
+/// openraft does not wait for a snapshot under way when it is stopped, and the thread that writes it goes on
+/// by itself: whoever is given the folder would meet it there.
+#[tokio::test]
+async fn a_stop_waits_for_the_snapshot_under_way() {
+    let mut folder = Folder::new("under-way");
+    let (begun, is_written) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel();
+    let holding = Faulty::new(folder.env.disk.clone());
+    *holding.hold.lock() = Some((begun, may_go_on));
+    folder.env.disk = Arc::new(holding);
+    let quorum = folder.start().await;
+    quorum.submit(register()).await.unwrap();
+    quorum.inner.raft.trigger().snapshot().await.unwrap();
+    is_written.await.unwrap();
+
+    // All the rest has stopped, and the stop has seen it.
+    let the_rest = async {
+        let probe = || {
+            let (done, _) = oneshot::channel();
+            Job::Purge { upto: types::log_id(0, NODE, 0), done }
+        };
+        while quorum.inner.writer.send(probe()).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+    };
+    let mut stop = std::pin::pin!(quorum.shutdown());
+    tokio::select! {
+        biased;
+        () = &mut stop => panic!("a snapshot is still being written"),
+        () = the_rest => {}
+    }
+    let snapshots = || folder.names().iter().filter(|name| name.ends_with(".snapshot")).count();
+    assert_eq!(snapshots(), 0);
+    go_on.send(()).unwrap();
+    stop.await;
+    assert_eq!(snapshots(), 1, "{:?}", folder.names());
+
+    // What comes too late finds the files closed.
+    let late = quorum.inner.snapshots.run(|_| Ok(())).await;
+    assert!(late.is_err());
+}
+
+/// Whoever removes an old snapshot by hand, or a second time, is no reason to stop.
+#[test]
+fn an_old_snapshot_that_is_gone_is_no_error() {
+    let folder = Folder::new("gone");
+    let env = &folder.env;
+    env.disk.create_dir_all(&folder.dir).unwrap();
+    let vanishing = Faulty { vanishes: true, ..Faulty::new(env.disk.clone()) };
+    for index in 1..=4 {
+        let last = Some(types::log_id(1, NODE, index));
+        let kept = snapshot::write(&vanishing, &folder.dir, last, b"content").unwrap();
+        assert_eq!(kept, (index > 1).then(|| index - 1));
+    }
+    assert_eq!(folder.names().len(), 2, "{:?}", folder.names());
 }
