@@ -62,5 +62,5 @@ pub use records::TimestampType;
 pub use region::Region;
 pub use retention::RetentionReport;
 pub use scrub::Scrubber;
-pub use sync::{AtOnce, Courier, DurableListener, News, Syncer, ThreadError};
+pub use sync::{Courier, DurableListener, News, Syncer, ThreadError};
 pub use validate::Origin;

@@ -351,11 +351,7 @@ impl LogDir {
         self.journal.commit()
     }
 
-    /// Bytes that the journal was given since the start.
-    pub(crate) fn journal_bytes_given(&self) -> u64 {
-        self.journal.given_bytes()
-    }
-
+    /// How many logs are open.
     pub(crate) fn open_count(&self) -> usize {
         self.logs.lock().open.len()
     }

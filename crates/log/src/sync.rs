@@ -53,16 +53,6 @@ pub trait Courier: Send + Sync + std::fmt::Debug {
     fn carry(&self, news: News);
 }
 
-/// Tells all news where they come up.
-#[derive(Clone, Copy, Debug)]
-pub struct AtOnce;
-
-impl Courier for AtOnce {
-    fn carry(&self, news: News) {
-        news.tell();
-    }
-}
-
 /// Logs that became durable further, or failed to, and whose listeners do not know yet.
 #[derive(Debug)]
 pub struct News(Vec<(Arc<Log>, Result<(), LogError>)>);
@@ -282,10 +272,9 @@ impl Shared {
             let failed = committed.as_ref().err().filter(|_| !passing);
             let mut news = Vec::with_capacity(logs.len());
             for log in logs {
-                let more = match failed {
-                    Some(_) => false,
-                    None if passing => log.log_end() > log.durable_end(),
-                    None => log.take_committed(),
+                let more = failed.is_none() && {
+                    let is_unjournaled = log.take_committed();
+                    is_unjournaled || (passing && log.log_end() > log.durable_end())
                 };
                 if more && !log.queued.swap(true, Ordering::AcqRel) {
                     self.syncs.push(log.clone());
@@ -320,9 +309,11 @@ impl Shared {
         let given = self.dir.journal_bytes_given();
         let mut due = self.background.due.lock();
         let checkpoint = held > CHECKPOINT_AT_BYTES && !due.checkpoint;
-        let logs = u64::try_from(self.dir.open_count()).unwrap_or(u64::MAX);
-        let step = WRITE_BEHIND_BYTES.max(WRITE_BEHIND_BYTES_OF_LOG.saturating_mul(logs));
-        let write_behind = !due.write_behind && given - due.written_behind > step;
+        let more = given - due.written_behind;
+        let is_enough =
+            |logs| more / WRITE_BEHIND_BYTES_OF_LOG > u64::try_from(logs).unwrap_or(u64::MAX);
+        let write_behind =
+            !due.write_behind && more > WRITE_BEHIND_BYTES && is_enough(self.dir.open_count());
         if checkpoint || write_behind {
             due.checkpoint |= checkpoint;
             due.write_behind |= write_behind;

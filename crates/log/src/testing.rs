@@ -7,7 +7,17 @@ use env::sim::Sim;
 use records::{Batch, BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp, batches};
 use uuid::Uuid;
 
-use crate::{AppendError, AppendInfo, Log, LogConfig, LogDir, Origin};
+use crate::{AppendError, AppendInfo, Courier, Log, LogConfig, LogDir, News, Origin};
+
+/// Tells all news where they come up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AtOnce;
+
+impl Courier for AtOnce {
+    fn carry(&self, news: News) {
+        news.tell();
+    }
+}
 
 pub(crate) struct Bench {
     pub sim: Sim,

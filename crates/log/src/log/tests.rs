@@ -293,7 +293,8 @@ mod at_once {
     use std::sync::atomic::AtomicI64;
 
     use super::*;
-    use crate::{AtOnce, DurableListener, Syncer};
+    use crate::testing::AtOnce;
+    use crate::{DurableListener, Syncer};
 
     #[derive(Debug, Default)]
     struct Ear(AtomicI64);

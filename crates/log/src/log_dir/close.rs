@@ -22,6 +22,7 @@ use crate::log::{Log, WrittenOut};
 
 /// More logs than this are synced by one sync of the file system.
 const SYNCED_ONE_BY_ONE: usize = 32;
+
 /// How many logs come to rest at once: so many, or this part of those that are open, whichever is more.
 /// Whoever wants one of them meanwhile waits for the sync of all of these; and every sync is one of the
 /// whole file system, so that there are not to be many.
@@ -81,8 +82,7 @@ impl LogDir {
     /// Closes the logs that nobody used since this was last called: they rest. Not all of them at once,
     /// as whoever wants one that is being closed waits for the others, too.
     pub fn rest_unused(&self) {
-        let mut open = self.open_by_key();
-        open.sort_by_key(|(key, _)| *key);
+        let open = self.open_by_key();
         let at_once = RESTED_AT_ONCE.max(open.len() / RESTED_PART);
         // To ask a log may read from its disk, so it is done before a lock is taken; and shortly before
         // the log is closed, as it may be wanted again while others are.

@@ -65,6 +65,11 @@ impl LogDir {
         self.journal.held_bytes()
     }
 
+    /// Bytes that the journal was given since the start.
+    pub(crate) fn journal_bytes_given(&self) -> u64 {
+        self.journal.given_bytes()
+    }
+
     /// Examines the segments in which reads have found damage, of logs that are open, and says how many
     /// damaged ranges were not known.
     pub fn examine_suspects(&self, pace: &dyn Pace) -> u64 {

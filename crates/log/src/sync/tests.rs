@@ -2,9 +2,11 @@
 
 use std::sync::atomic::AtomicI64;
 
+use env::sim::SimDisk;
+
 use super::*;
 use crate::LogConfig;
-use crate::testing::Bench;
+use crate::testing::{AtOnce, Bench};
 
 #[expect(dead_code, reason = "the trials, whose file this is, need more of it")]
 #[path = "../../tests/common/errors.rs"]
@@ -43,24 +45,25 @@ fn syncer(bench: &Bench) -> Syncer {
     Syncer::start(bench.dir.clone(), 1, AtOnce).unwrap()
 }
 
-/// Asks for a sync that lacks something, and waits until that is known.
-fn starve(syncer: &Syncer, bench: &Bench, ear: &Ear) {
+/// A log with a record whose sync lacks what `limit` takes from the disk, once that is known.
+fn starved(limit: impl Fn(&SimDisk)) -> (Bench, Arc<Ear>, Syncer) {
+    let bench = Bench::new(LogConfig::default());
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    limit(&bench.sim.disk);
+    let syncer = syncer(&bench);
     syncer.request(&bench.log);
     while syncer.shared.starved.lock().is_empty() {
         assert!(!ear.failed(), "told of a failure, and none lasts");
         std::thread::yield_now();
     }
+    (bench, ear, syncer)
 }
 
 #[test]
 fn a_sync_without_a_descriptor_is_no_failure_and_is_made_later() {
-    let bench = Bench::new(LogConfig::default());
-    let ear = Ear::of(&bench.log);
-    bench.append(&["a"]);
     // Neither the journal's first file nor the log's folder can be opened.
-    bench.sim.disk.limit_handles(0);
-    let syncer = syncer(&bench);
-    starve(&syncer, &bench, &ear);
+    let (bench, ear, syncer) = starved(|disk| disk.limit_handles(0));
     assert_eq!(ear.durable.load(Ordering::Acquire), 0);
     bench.sim.disk.limit_handles(100);
     syncer.retry_starved();
@@ -71,12 +74,7 @@ fn a_sync_without_a_descriptor_is_no_failure_and_is_made_later() {
 
 #[test]
 fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_descriptor_is() {
-    let bench = Bench::new(LogConfig::default());
-    let ear = Ear::of(&bench.log);
-    bench.append(&["a"]);
-    bench.sim.disk.limit_space(0);
-    let syncer = syncer(&bench);
-    starve(&syncer, &bench, &ear);
+    let (bench, ear, syncer) = starved(|disk| disk.limit_space(0));
     assert!(bench.dir.is_full());
     syncer.retry_starved();
     let lacking = |of_room| {
@@ -98,12 +96,7 @@ fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_des
 
 #[test]
 fn who_waits_for_room_is_told_when_the_folder_fails() {
-    let bench = Bench::new(LogConfig::default());
-    let ear = Ear::of(&bench.log);
-    bench.append(&["a"]);
-    bench.sim.disk.limit_space(0);
-    let syncer = syncer(&bench);
-    starve(&syncer, &bench, &ear);
+    let (bench, ear, syncer) = starved(|disk| disk.limit_space(0));
     // There is room again, which nobody has measured yet, and the disk fails.
     bench.sim.disk.limit_space(1 << 20);
     bench.sim.disk.fail_sync(1);

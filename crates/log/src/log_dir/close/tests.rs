@@ -28,6 +28,27 @@ fn append(sim: &Sim, log: &Log) {
     log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(0), Origin::Client).unwrap();
 }
 
+/// A folder with so many partitions, of which only the journal has the record.
+fn journaled(count: usize) -> (Sim, Arc<LogDir>) {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    for partition in 0..i32::try_from(count).unwrap() {
+        append(&sim, &log(&dir, partition));
+    }
+    dir.commit().unwrap();
+    (sim, dir)
+}
+
+/// All of them are there after the next start, up to the same end and undamaged.
+fn check_whole(sim: &Sim, count: usize, end: Offset, story: &str) {
+    let dir = open(sim);
+    for partition in 0..i32::try_from(count).unwrap() {
+        let log = log(&dir, partition);
+        let known = (log.log_end(), log.damages().len());
+        assert_eq!(known, (end, 0), "{partition} of {count} {story}");
+    }
+}
+
 /// Notes in which order logs came to rest.
 #[derive(Debug, Default)]
 struct Order(Mutex<Vec<Arc<str>>>);
@@ -120,13 +141,7 @@ fn a_checkpoint_beside_a_close_does_not_give_up_the_journal() {
 #[test]
 fn a_log_that_cannot_be_closed_is_synced_by_the_next_checkpoint() {
     for count in [1, SYNCED_ONE_BY_ONE + 1] {
-        let sim = Sim::new(1);
-        let dir = open(&sim);
-        let count = i32::try_from(count).unwrap();
-        for partition in 0..count {
-            append(&sim, &log(&dir, partition));
-        }
-        dir.commit().unwrap();
+        let (sim, dir) = journaled(count);
         dir.rest_unused();
         // No room for indexes.
         sim.disk.limit_space(0);
@@ -136,12 +151,7 @@ fn a_log_that_cannot_be_closed_is_synced_by_the_next_checkpoint() {
         drop(dir);
         sim.disk.crash(CrashLoss::Everything);
 
-        let dir = open(&sim);
-        for partition in 0..count {
-            let log = log(&dir, partition);
-            let known = (log.log_end(), log.damages().len());
-            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
-        }
+        check_whole(&sim, count, Offset(1), "");
     }
 }
 
@@ -149,13 +159,7 @@ fn a_log_that_cannot_be_closed_is_synced_by_the_next_checkpoint() {
 #[test]
 fn a_folder_that_is_fenced_by_a_close_keeps_its_journal() {
     for count in [1, SYNCED_ONE_BY_ONE + 1] {
-        let sim = Sim::new(1);
-        let dir = open(&sim);
-        let count = i32::try_from(count).unwrap();
-        for partition in 0..count {
-            append(&sim, &log(&dir, partition));
-        }
-        dir.commit().unwrap();
+        let (sim, dir) = journaled(count);
         dir.rest_unused();
         sim.disk.fail_sync(1);
         dir.rest_unused();
@@ -166,12 +170,7 @@ fn a_folder_that_is_fenced_by_a_close_keeps_its_journal() {
         drop(dir);
         sim.disk.crash(CrashLoss::Everything);
 
-        let dir = open(&sim);
-        for partition in 0..count {
-            let log = log(&dir, partition);
-            let known = (log.log_end(), log.damages().len());
-            assert_eq!(known, (Offset(1), 0), "{partition} of {count}");
-        }
+        check_whole(&sim, count, Offset(1), "");
     }
 }
 
@@ -226,12 +225,8 @@ fn a_process_without_a_free_descriptor_syncs_later() {
         dir.checkpoint().unwrap();
         drop((logs, dir));
         sim.disk.crash(CrashLoss::Everything);
-        let dir = self::open(&sim);
-        for partition in 0..count {
-            let log = log(&dir, partition);
-            let known = (log.log_end(), log.damages().len());
-            assert_eq!(known, (Offset(2), 0), "{partition} of {count}, {opened}, {failed}");
-        }
+        let logs = usize::try_from(count).unwrap();
+        check_whole(&sim, logs, Offset(2), &format!("{opened} files, {failed}"));
     }
 }
 
