@@ -30,6 +30,20 @@ func final(err kafka.Error) bool {
 	return err.IsFatal() || err.Code() >= 0 && !err.IsRetriable() && !bridge.Passing(int(err.Code()))
 }
 
+// seek seeks once the partition is being read: after Assign that takes librdkafka a moment.
+func seek(consumer *kafka.Consumer, to kafka.TopicPartition) error {
+	late := time.Now().Add(bridge.CallTime)
+	for wait := 0; ; wait = pollMs {
+		// What was read or refused until then is dropped.
+		consumer.Poll(wait)
+		var said kafka.Error
+		err := consumer.Seek(to, callMs)
+		if !errors.As(err, &said) || said.Code() != kafka.ErrState || time.Now().After(late) {
+			return err
+		}
+	}
+}
+
 func (c *client) Read(topic string, from bridge.Start, each func(bridge.Record) bool) error {
 	start := place(topic, kafka.OffsetBeginning)
 	if from.TimeMs != nil {
@@ -51,9 +65,7 @@ func (c *client) Read(topic string, from bridge.Start, each func(bridge.Record) 
 		return err
 	}
 	if from.Offset != nil {
-		// The seek proper: of a partition that is already being read.
-		consumer.Poll(0)
-		if err := consumer.Seek(place(topic, kafka.Offset(*from.Offset)), callMs); err != nil {
+		if err := seek(consumer, place(topic, kafka.Offset(*from.Offset))); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,10 @@ use crate::{CALL, config, failed};
 /// One look for records.
 const POLL: Duration = Duration::from_millis(100);
 
+/// What librdkafka says to a seek of a partition that it has not begun to read: `State`, of which the crate keeps the
+/// text alone.
+const NOT_YET_READ: &str = "Local: Erroneous state";
+
 /// A consumer that reads by assignment.
 pub fn reader_config() -> ClientConfig {
     let mut config = config();
@@ -65,6 +69,20 @@ fn assign(consumer: &BaseConsumer, topic: &str, offset: Offset) -> Result<(), Fa
     consumer.assign(&place).map_err(failed)
 }
 
+/// Seeks once the partition is being read: after `assign` that takes librdkafka a moment.
+fn seek(consumer: &BaseConsumer, topic: &str, offset: Offset) -> Result<(), Failure> {
+    let ends = Instant::now() + CALL;
+    let mut wait = Duration::ZERO;
+    loop {
+        // What was read or refused until then is dropped.
+        consumer.poll(wait);
+        match consumer.seek(topic, 0, offset, CALL) {
+            Err(KafkaError::Seek(said)) if said == NOT_YET_READ && Instant::now() < ends => wait = POLL,
+            done => return done.map_err(failed),
+        }
+    }
+}
+
 /// Takes up to `count` records or up to the end.
 fn take(
     consumer: &BaseConsumer,
@@ -97,9 +115,7 @@ pub fn read(consumer: &BaseConsumer, call: &Call) -> Answer {
     }
     assign(consumer, topic, start)?;
     if let Some(offset) = call.value("offset").as_i64() {
-        // The seek proper: of a partition that is already being read.
-        consumer.poll(Duration::ZERO);
-        consumer.seek(topic, 0, Offset::Offset(offset), CALL).map_err(failed)?;
+        seek(consumer, topic, Offset::Offset(offset))?;
     }
     let mut records = Vec::new();
     take(consumer, call.count("count")?, |message| {
