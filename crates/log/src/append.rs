@@ -1,10 +1,12 @@
-//! Appending: checks first and outside the lock, then offsets, one gathering write into the page
-//! cache, and publication, all under the append lock.
+//! Appending: checks first and outside the lock, then offsets, the bytes, and publication, all under the
+//! append lock. Small appends that the journal makes durable are held in memory
+//! ([`crate::active_file`]); others are one gathering write into the page cache.
 
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use env::File as _;
 use env::disk::OpenMode;
 use records::{Batch, LeaderEpoch, Offset, Record, Timestamp, TimestampType, control};
 use smallvec::SmallVec;
@@ -46,7 +48,8 @@ impl Log {
     /// Appends what the leader of the partition was given. The batches get their offsets and the
     /// leader's epoch; the records stay as they are unless the settings ask otherwise.
     ///
-    /// The records are in the page cache when this returns. They are durable after a [`Log::sync`].
+    /// Readers find the records when this returns. They are durable after a [`Log::commit`] or a
+    /// [`Log::sync`].
     pub fn append_as_leader(
         &self,
         batches: &[u8],
@@ -138,6 +141,67 @@ impl Log {
         let position = writer.active.extent().size;
         self.reserve(writer, config, position, size)?;
 
+        let end = last.header.next_offset();
+        let is_held = self.hold(writer, config, position, batches, end)?;
+        if !is_held {
+            self.write_through(writer, position, batches, size)?;
+        }
+        writer.dirty = true;
+        if position == 0 {
+            writer.first_timestamp = Some(first.header.max_timestamp).filter(|time| time.is_some());
+            writer.opened_ms = self.env.clock.wall_ms();
+        }
+        let written: SmallVec<[Written; 4]> =
+            batches.iter().map(|batch| Written::of(&batch.header)).collect();
+        writer.active.publish(&written, config.index_interval_bytes);
+        if !is_held && !self.add_to_journal(writer, config, position, batches, end) {
+            writer.unjournaled_end = end;
+            writer.unmarked_bytes += u64::from(size);
+        }
+        Ok(())
+    }
+
+    /// Has the journal take batches that are small, and holds them in memory until the segment needs them.
+    /// False where they are to be written.
+    fn hold(
+        &self,
+        writer: &Writer,
+        config: &LogConfig,
+        position: u32,
+        batches: &PreparedBatches<'_>,
+        end: Offset,
+    ) -> Result<bool, LogError> {
+        let len = batches.iter().map(validate::Prepared::len).sum();
+        // Who is refused for want of room is to be told at once.
+        let is_full = self.room.as_ref().is_some_and(|room| room.is_full());
+        if is_full || !writer.file.holds(len) || !self.is_for_journal(writer, config) {
+            return Ok(false);
+        }
+        let parts: SmallVec<[IoSlice<'_>; 8]> =
+            batches.iter().flat_map(validate::Prepared::parts).collect();
+        let at = u64::from(position);
+        if !writer.file.hold(&parts, at) {
+            self.write_held(writer)?;
+            if !writer.file.hold(&parts, at) {
+                return Ok(false);
+            }
+        }
+        let is_journaled = self.add_to_journal(writer, config, position, batches, end);
+        if !is_journaled {
+            writer.file.forget_from(at);
+        }
+        Ok(is_journaled)
+    }
+
+    /// Writes batches behind all that is held.
+    fn write_through(
+        &self,
+        writer: &mut Writer,
+        position: u32,
+        batches: &PreparedBatches<'_>,
+        size: u32,
+    ) -> Result<(), LogError> {
+        self.write_held(writer)?;
         let mut at = u64::from(position);
         for group in batches.chunks(PARTS_MAX / 2) {
             let parts: SmallVec<[IoSlice<'_>; 8]> =
@@ -152,19 +216,6 @@ impl Log {
             at == u64::from(position) + u64::from(size),
             "a write of another size than planned"
         );
-        writer.dirty = true;
-        if position == 0 {
-            writer.first_timestamp = Some(first.header.max_timestamp).filter(|time| time.is_some());
-            writer.opened_ms = self.env.clock.wall_ms();
-        }
-        let written: SmallVec<[Written; 4]> =
-            batches.iter().map(|batch| Written::of(&batch.header)).collect();
-        writer.active.publish(&written, config.index_interval_bytes);
-        let end = last.header.next_offset();
-        if !self.add_to_journal(writer, config, position, batches, end) {
-            writer.unjournaled_end = end;
-            writer.unmarked_bytes += u64::from(size);
-        }
         Ok(())
     }
 
@@ -186,8 +237,16 @@ impl Log {
         self.fenced_unless_passing::<()>(Err(error.clone())).err().unwrap_or(error)
     }
 
-    /// Whether the batches will be durable with the next commit of the journal. Those of a relaxed
-    /// topic are not waited for; large ones, and what follows them, are synced in their segment.
+    /// Whether what is appended now may go into the journal. What is of a relaxed topic is not waited for,
+    /// and what follows upon something that is not in the journal is synced with it.
+    fn is_for_journal(&self, writer: &Writer, config: &LogConfig) -> bool {
+        self.journal.is_some()
+            && config.durability == Durability::Fsync
+            && writer.unjournaled_end <= self.durable_end()
+    }
+
+    /// Whether the batches will be durable with the next commit of the journal; large ones are synced in
+    /// their segment.
     fn add_to_journal(
         &self,
         writer: &Writer,
@@ -196,10 +255,10 @@ impl Log {
         batches: &PreparedBatches<'_>,
         end: Offset,
     ) -> bool {
-        let Some(joined) = &self.journal else { return false };
-        if config.durability == Durability::Relaxed || writer.unjournaled_end > self.durable_end() {
+        let Some(joined) = self.journal.as_ref().filter(|_| self.is_for_journal(writer, config))
+        else {
             return false;
-        }
+        };
         let parts: SmallVec<[IoSlice<'_>; 8]> =
             batches.iter().flat_map(validate::Prepared::parts).collect();
         joined.journal.write(&joined.member, writer.active.base, position, &parts, end)
@@ -243,6 +302,7 @@ impl Log {
     /// Seals the active segment and begins a new one at `base`. What belongs to the sealed one is
     /// written by the next sync.
     pub(crate) fn roll(&self, writer: &mut Writer, base: Offset) -> Result<(), LogError> {
+        self.write_held(writer)?;
         let path = self.dir.join(names::segment_file(base, names::LOG));
         // Nothing has changed yet.
         let created = self.env.disk.open(&path, OpenMode::CreateNew);
@@ -265,13 +325,12 @@ impl Log {
                     .map_err(|error| LogError::io(&writer.active.path(), "trim", error)),
             )?;
         }
-        let sealed = std::mem::replace(
-            &mut writer.active,
-            Arc::new(Segment::active(path, base, file.clone())),
-        );
+        let active = Arc::new(Segment::active(path, base, file.clone()));
+        let file = active.append_through(file, self.held_bytes());
+        let sealed = std::mem::replace(&mut writer.active, active);
         let sealed_file = std::mem::replace(&mut writer.file, file);
         if std::mem::take(&mut writer.dirty) {
-            match self.handles.hold(sealed_file, &*self.env.disk) {
+            match self.handles.hold(sealed_file.written().clone(), &*self.env.disk) {
                 Some(held) => writer.unsynced.push(held),
                 None => writer.unsynced_unheld = true,
             }

@@ -1,8 +1,8 @@
 //! One journal for all partitions of a folder: what is acknowledged is in it, or synced in its
 //! segment.
 //!
-//! An append writes its batches to the segment through the page cache, as ever, and adds them to what
-//! the journal will write next. [`Journal::commit`] writes all that has come together, whatever
+//! An append puts its batches at the end of the segment, in memory or through the page cache, and adds them
+//! to what the journal will write next. [`Journal::commit`] writes all that has come together, whatever
 //! partition it is of, as one entry at the end of the journal, and syncs that one file: a sync carries
 //! every partition. The segments are synced by checkpoints, in their own time; then the files of
 //! the journal are used again. After a crash what the segments may have lost is written again.
@@ -43,6 +43,7 @@ pub(crate) use self::member::{Joined, Member};
 use self::proof::Proof;
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
+use crate::active_file::{HeldBytes, HoldConfig};
 use crate::catalogue::{Catalogue, Key, Marks};
 use crate::error::LogError;
 use crate::files;
@@ -79,6 +80,8 @@ pub struct JournalConfig {
     /// When a partition has so many bytes more that were synced without the journal, it is told how far
     /// that one is.
     pub unmarked_bytes_max: u64,
+    /// What appends that are in the journal leave in memory.
+    pub hold: HoldConfig,
 }
 
 impl Default for JournalConfig {
@@ -87,6 +90,7 @@ impl Default for JournalConfig {
             file_bytes: 64 << 20,
             append_bytes_max: 256 << 10,
             unmarked_bytes_max: 16 << 20,
+            hold: HoldConfig::default(),
         }
     }
 }
@@ -150,6 +154,8 @@ pub(crate) struct Journal {
     writer: Mutex<Writer>,
     pending: Mutex<Pending>,
     proof: Proof,
+    /// What the segments do not have yet.
+    pub(crate) held: Arc<HeldBytes>,
     members: AtomicU32,
     fence: Arc<OnceLock<LogError>>,
     room: Arc<Room>,
@@ -198,6 +204,7 @@ impl Journal {
             writer: Mutex::new(writer),
             pending: Mutex::new(Pending::empty(1, Vec::new())),
             proof: Proof::default(),
+            held: Arc::new(HeldBytes::new(config.hold)),
             members: AtomicU32::new(0),
             fence,
             room,

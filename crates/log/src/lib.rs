@@ -8,6 +8,7 @@
 //! apart from the [`Syncer`], timers (the caller decides when to apply retention and to checkpoint),
 //! and any protocol.
 
+mod active_file;
 mod append;
 mod catalogue;
 mod checkpoint;
@@ -45,6 +46,7 @@ mod truncate;
 mod validate;
 mod walk;
 
+pub use active_file::HoldConfig;
 pub use append::AppendInfo;
 pub use cleaner::{Candidate, Cleaner, Round};
 pub use compact::{Cleanable, Compacted, CompactionConfig, CompactionError, FullSpeed, Pace};

@@ -11,7 +11,8 @@
 //! 3. the locks inside a segment and of the epochs, held for a few instructions.
 //!
 //! Readers take none of the first two. They load the published list of segments, which is replaced as
-//! a whole, and the extent of a segment, which moves after the bytes are in the file.
+//! a whole, and the extent of a segment, which moves after the bytes are in the file, or held for it
+//! ([`crate::active_file`]).
 //!
 //! After the first failed write or sync all logs of the folder are fenced: what is on disk is not known
 //! any more, so nothing is written, nothing is retried, and only opening them again (recovery) helps.
@@ -36,6 +37,7 @@ use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
+use crate::active_file::{ActiveFile, HeldBytes};
 use crate::catalogue::{Listed, Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
@@ -69,7 +71,7 @@ pub(crate) enum Pending {
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub active: Arc<Segment>,
-    pub file: Arc<dyn File>,
+    pub file: Arc<ActiveFile>,
     pub producers: Producers,
     /// The active segment has bytes that were not synced.
     pub dirty: bool,
@@ -371,6 +373,23 @@ impl Log {
             Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
             None => Ok(()),
         }
+    }
+
+    /// Writes what the active segment's file holds in memory.
+    pub(crate) fn write_held(&self, writer: &Writer) -> Result<(), LogError> {
+        if !writer.file.is_holding() {
+            return Ok(());
+        }
+        self.check_fence()?;
+        let written = writer.file.write_held();
+        self.fenced_unless_passing(
+            written.map_err(|error| LogError::of_write(&writer.active.path(), "write", error)),
+        )
+    }
+
+    /// What the logs of the folder hold together, where a journal makes that durable.
+    pub(crate) fn held_bytes(&self) -> Option<Arc<HeldBytes>> {
+        self.journal.as_ref().map(|joined| joined.journal.held.clone())
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LogError> {

@@ -207,7 +207,7 @@ impl Log {
             return Ok(Some((Slice::empty(from), false)));
         }
         let len = usize::try_from(stop - position).unwrap_or(0);
-        let regions = vec![Region { file, position: u64::from(position), len }];
+        let regions = segment.regions(file, position, len);
         Ok(Some((Slice { start, next, regions }, stop == extent.size)))
     }
 

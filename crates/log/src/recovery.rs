@@ -146,10 +146,11 @@ impl Log {
         let mark = |unclean: Offset| if clean { log_end } else { unclean }.max(log_start);
         let (synced_end, durable_end) = (mark(recovery_point), mark(durable));
 
+        let held = state.journal.as_ref().map(|joined| joined.journal.held.clone());
         let first_timestamp = first_timestamp(&*writer_file, active)?;
         let writer = Writer {
             active: active.clone(),
-            file: writer_file.clone(),
+            file: active.append_through(writer_file, held),
             producers,
             dirty: false,
             unjournaled_end: Offset::ZERO,

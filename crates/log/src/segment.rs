@@ -18,10 +18,12 @@ use env::{Disk, File};
 use parking_lot::{Mutex, RwLock};
 use records::{BatchHeader, Offset, Timestamp};
 
+use crate::active_file::{ActiveFile, HeldBytes};
 use crate::error::LogError;
 use crate::index::{Index, OffsetEntry, relative};
 use crate::names;
 use crate::quarantine::Hole;
+use crate::region::Region;
 use crate::walk::{BatchWalk, HeaderWalk, Holes, WalkError, to_usize};
 
 /// The greatest timestamp of a segment and the last offset of the batch that holds it.
@@ -82,6 +84,8 @@ pub(crate) struct Extent {
 
 #[derive(Debug)]
 enum Handle {
+    /// It is appended to.
+    Active(Arc<ActiveFile>),
     Open(Arc<dyn File>),
     OnDemand(Weak<dyn File>),
 }
@@ -281,9 +285,30 @@ impl Segment {
     /// The file, if it is open.
     pub fn open_file(&self) -> Option<Arc<dyn File>> {
         match &*self.handle.lock() {
+            Handle::Active(file) => Some(file.clone()),
             Handle::Open(file) => Some(file.clone()),
             Handle::OnDemand(file) => file.upgrade(),
         }
+    }
+
+    /// Begins to be appended to through `file`, which may hold what the others of the folder leave room for.
+    pub fn append_through(
+        &self,
+        file: Arc<dyn File>,
+        folder: Option<Arc<HeldBytes>>,
+    ) -> Arc<ActiveFile> {
+        let active = Arc::new(ActiveFile::new(file, folder));
+        *self.handle.lock() = Handle::Active(active.clone());
+        active
+    }
+
+    /// A part of the segment for readers, who have its open file.
+    pub fn regions(&self, file: Arc<dyn File>, position: u32, len: usize) -> Vec<Region> {
+        let position = u64::from(position);
+        if let Handle::Active(active) = &*self.handle.lock() {
+            return active.regions(position, len);
+        }
+        vec![Region { file, position, len }]
     }
 
     /// Makes batches that are in the file visible. Only the writer calls this.
@@ -337,10 +362,12 @@ impl Segment {
         state.index = Resident::Sealed(Arc::downgrade(&index));
         drop(state);
         let mut handle = self.handle.lock();
-        if let Handle::Open(file) = &*handle {
-            let weak = Arc::downgrade(file);
-            *handle = Handle::OnDemand(weak);
-        }
+        let file = match &*handle {
+            Handle::Active(file) => Arc::downgrade(file.written()),
+            Handle::Open(file) => Arc::downgrade(file),
+            Handle::OnDemand(file) => file.clone(),
+        };
+        *handle = Handle::OnDemand(file);
         index
     }
 

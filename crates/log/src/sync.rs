@@ -31,8 +31,8 @@ const CHECKPOINT_AT_BYTES: u64 = 192 << 20;
 
 /// The segments are written behind whenever the journal was given this much, or so much for each open log
 /// if that is more: to write a page and an inode for a few bytes, again and again, helps nobody.
-const WRITE_BEHIND_BYTES: u64 = 16 << 20;
-const WRITE_BEHIND_BYTES_OF_LOG: u64 = 64 << 10;
+const WRITE_BEHIND_BYTES: u64 = 4 << 20;
+const WRITE_BEHIND_BYTES_OF_LOG: u64 = 16 << 10;
 
 /// With this much nothing is committed before a checkpoint is done.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;

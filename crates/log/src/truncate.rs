@@ -50,6 +50,7 @@ impl Log {
 
     fn cut(&self, writer: &mut Writer, to: Offset) -> Result<(), LogError> {
         let disk = &*self.env.disk;
+        self.write_held(writer)?;
         let segments = self.segments.load_full();
         let at = segments.partition_point(|segment| segment.base <= to).saturating_sub(1);
         let Some((kept, later)) = segments.get(at..).and_then(|rest| rest.split_first()) else {
@@ -135,8 +136,8 @@ impl Log {
         writer.producers = self.producers_before(&left, end)?;
         files::sync_dir(disk, &self.dir)?;
         writer.first_timestamp = first_timestamp(&*file, &active)?;
+        writer.file = active.append_through(file, self.held_bytes());
         writer.active = active;
-        writer.file = file;
         writer.reserved = 0;
         writer.indexed = 0;
         writer.settled = None;

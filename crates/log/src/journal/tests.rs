@@ -24,7 +24,12 @@ use crate::{Durability, Log, LogConfig, LogDir, Origin};
 const DATA: &str = "/data";
 
 fn sizes() -> JournalConfig {
-    JournalConfig { file_bytes: 32 << 10, append_bytes_max: 2000, unmarked_bytes_max: 5000 }
+    JournalConfig {
+        file_bytes: 32 << 10,
+        append_bytes_max: 2000,
+        unmarked_bytes_max: 5000,
+        ..JournalConfig::default()
+    }
 }
 
 fn open(sim: &Sim) -> LogDir {

@@ -100,7 +100,9 @@ impl Log {
     ) -> Result<(), ScrubError> {
         let (extent, epochs) = {
             // An append makes its batch visible before its epoch is in the list.
-            let _writer = self.writer.lock();
+            let writer = self.writer.lock();
+            // The file is looked at past this log.
+            self.write_held(&writer)?;
             (segment.extent(), self.epochs.read().clone())
         };
         if extent.next <= self.log_start() {

@@ -197,6 +197,7 @@ impl Log {
         let (mut files, whole, pending, active, target, names, folder) = {
             let mut writer = self.writer.lock();
             self.check_fence()?;
+            self.write_held(&writer)?;
             let target = self.log_end();
             if writer.unsynced_metadata {
                 let path = self.dir.join(names::PARTITION_METADATA);
@@ -221,7 +222,7 @@ impl Log {
             let mut files: Vec<_> = sealed.into_iter().map(|unsynced| unsynced.file).collect();
             files.append(&mut writer.unsynced_small);
             if std::mem::take(&mut writer.dirty) {
-                files.push(writer.file.clone());
+                files.push(writer.file.written().clone());
             }
             let pending = std::mem::take(&mut writer.pending);
             let names = std::mem::take(&mut writer.names_dirty);

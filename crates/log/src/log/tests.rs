@@ -121,6 +121,7 @@ mod faults {
         let bench = Bench::new(LogConfig::default());
         bench.append(&["a"]);
         bench.append(&["b"]);
+        bench.log.sync().unwrap();
         assert!(bench.sim.disk.flip_bit(Path::new(SEGMENT), 16, 3));
         let error = bench.log.read(Offset(0), Offset(2), 10, true).unwrap_err();
         assert!(matches!(error, ReadError::Storage(LogError::Damaged { .. })), "{error}");
@@ -134,6 +135,7 @@ mod faults {
         }
         bench.dir.checkpoint().unwrap();
         bench.append(&["h"]);
+        bench.log.commit().unwrap();
         bench.sim.disk.shorten_reads(7);
         assert_eq!(bench.values().concat(), "abcdefgh");
         let sim = bench.sim.clone();
@@ -152,6 +154,7 @@ mod faults {
         bench.append_times(40, &value);
         bench.dir.checkpoint().unwrap();
         bench.append(&["after"]);
+        bench.log.commit().unwrap();
         let tenth = bench.log.read(Offset(10), Offset(11), 1, true).unwrap();
         let tenth = tenth.regions[0].position;
         let sim = bench.sim.clone();

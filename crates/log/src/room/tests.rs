@@ -61,21 +61,24 @@ fn without_a_reserve_only_the_disk_itself_refuses() {
     bench.append_times(3, "before");
     assert_eq!(bench.log.sync().unwrap(), Offset(3));
     bench.sim.disk.limit_space(50);
-    let batch = bench.builder(&[&"x".repeat(200)]).build().unwrap().to_vec();
+    let batch = bench.builder(&["x"]).build().unwrap().to_vec();
+    // Held in memory, until the first that is to be durable finds out.
+    bench.produce(&batch).unwrap();
+    assert!(bench.log.commit().is_err_and(|error| error.is_full()));
     for _ in 0..2 {
         let refused = bench.produce(&batch);
         assert!(matches!(refused, Err(AppendError::Storage(LogError::Full { .. }))), "{refused:?}");
     }
     assert!(bench.log.fenced().is_none(), "a full disk is no reason to fence");
     assert!(bench.dir.is_full());
-    assert_eq!(bench.values(), ["before"; 3], "reads go on");
+    assert_eq!(bench.values(), ["before", "before", "before", "x"], "reads go on");
 
     bench.sim.disk.limit_space(1 << 20);
     bench.dir.measure_space();
     assert!(!bench.dir.is_full());
     bench.append(&["after"]);
-    assert_eq!(bench.log.commit().unwrap(), Offset(4));
-    assert_eq!(bench.values(), ["before", "before", "before", "after"]);
+    assert_eq!(bench.log.commit().unwrap(), Offset(5));
+    assert_eq!(bench.values(), ["before", "before", "before", "x", "after"]);
     bench.dir.close().unwrap();
 }
 

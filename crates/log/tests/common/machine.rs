@@ -6,7 +6,7 @@
 
 use env::Env;
 use env::sim::{CrashLoss, Lie, Sim};
-use log::{JournalConfig, LogDir};
+use log::{HoldConfig, JournalConfig, LogDir};
 use records::Offset;
 
 use super::work::Work;
@@ -87,6 +87,11 @@ impl Machine {
             file_bytes: 8192 * (1 + self.dice(3)),
             append_bytes_max: usize::try_from(100 + self.dice(800)).unwrap(),
             unmarked_bytes_max: self.dice(2000),
+            hold: HoldConfig {
+                append_bytes_max: usize::try_from(self.dice(1000)).unwrap(),
+                file_bytes_max: usize::try_from(self.dice(3000)).unwrap(),
+                folder_bytes_max: usize::try_from(self.dice(6000)).unwrap(),
+            },
         }
     }
 

@@ -233,10 +233,6 @@ impl Trial {
             part.log = None;
             let cut = part.cutting.take();
             half_cut.extend(cut.map(|_| n));
-            if loss == CrashLoss::Nothing {
-                // The page cache survives the process, so every append that returned does.
-                part.model.acknowledged = part.model.end().min(cut.unwrap_or(Offset::MAX));
-            }
         }
         self.die(loss);
         self.change_files().map_err(|error| error.to_string())?;

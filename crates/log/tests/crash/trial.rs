@@ -403,10 +403,12 @@ impl Trial {
         self.work.count("crashes", 1);
         let mut half_cut = Vec::new();
         for (n, part) in self.parts.iter_mut().enumerate() {
-            part.log = None;
+            let log = part.log.take();
+            let relaxed = log.is_some_and(|log| log.config().durability == Durability::Relaxed);
             part.provable = false;
-            if loss == CrashLoss::Nothing {
-                // The page cache survives the process, so every append that returned does.
+            if loss == CrashLoss::Nothing && relaxed {
+                // The page cache survives the process, and so does every append of a log that promises
+                // no more. Others may hold in memory what is not durable yet.
                 let end = part.model.end();
                 part.model.acknowledged = end.min(part.cutting.unwrap_or(Offset::MAX));
             }
