@@ -33,7 +33,7 @@ use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use uuid::Uuid;
 
-use self::delete::remove_doomed;
+use self::delete::{Deleted, remove_doomed};
 pub use self::identity::{Claim, Identity, LogDirError};
 pub use self::resting::Resting;
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
@@ -90,6 +90,7 @@ pub struct LogDir {
     suspects: Arc<Suspects>,
     logs: Mutex<Logs>,
     settled: Condvar,
+    deleted: Deleted,
     handles: Arc<Handles>,
     /// Given back when the folder is closed.
     lock: Mutex<Option<Lock>>,
@@ -177,6 +178,7 @@ impl LogDir {
             written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
+            deleted: Deleted::default(),
             handles: Arc::default(),
             lock: Mutex::new(Some(lock)),
         };

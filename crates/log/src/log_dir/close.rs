@@ -159,6 +159,7 @@ impl LogDir {
                 self.settled.wait(&mut logs);
             }
         }
+        self.end_removing();
         let closed = self.close_logs();
         *self.lock.lock() = None;
         closed
