@@ -165,6 +165,9 @@ impl LogDir {
             && catalogue.iter().all(|(_, _, listed)| listed.rest.is_some());
         let start = catalogue.journal_start;
         let is_done = replayed.entries > 0 && !replayed.unsynced;
+        // Entries that were lost get their numbers once more, and their marks are to count.
+        let is_ahead = catalogue.marks_from > journal.next_entry();
+        catalogue.marks_from = start;
         let dir = LogDir {
             env: env.clone(),
             path: path.to_owned(),
@@ -182,9 +185,9 @@ impl LogDir {
             handles: Arc::default(),
             lock: Mutex::new(Some(lock)),
         };
-        if is_done {
+        if is_done || is_ahead {
             // What the journal says is in the segments now and in the catalogue, and it begins anew.
-            dir.write_catalogue(Some(start))?;
+            dir.write_catalogue(start, is_done)?;
         }
         Ok(dir)
     }
@@ -370,9 +373,9 @@ impl LogDir {
         }
     }
 
-    /// Writes down what is known of all partitions, unless that is there already. `start` says that no
-    /// entry of the journal before it is needed any more.
-    fn write_catalogue(&self, start: Option<u64>) -> Result<(), LogError> {
+    /// Writes down what is known of all partitions, unless that is there already. What entries of the
+    /// journal before `next` say of marks is known; if it `is_done`, they are not needed for anything else.
+    fn write_catalogue(&self, next: u64, is_done: bool) -> Result<(), LogError> {
         let mut written = self.written.lock();
         let mut catalogue = {
             let logs = self.logs.lock();
@@ -384,8 +387,9 @@ impl LogDir {
             }
             catalogue
         };
-        if let Some(start) = start {
-            catalogue.journal_start = catalogue.journal_start.max(start);
+        catalogue.marks_from = catalogue.marks_from.max(next);
+        if is_done {
+            catalogue.journal_start = catalogue.journal_start.max(next);
         }
         let bytes = catalogue.encode();
         let checksum = bytes.get(..8).map(<[u8]>::to_vec);

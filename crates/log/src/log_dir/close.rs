@@ -69,7 +69,7 @@ impl LogDir {
             return Err(failed.unwrap_or_else(fenced));
         }
         // The journal is needed further where something could not be synced, or is not yet.
-        self.write_catalogue((failed.is_none() && !is_closing).then_some(start))?;
+        self.write_catalogue(start, failed.is_none() && !is_closing)?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -190,9 +190,9 @@ impl LogDir {
         // start reads it once more.
         let settled = self.journal.commit_stuck();
         let failed = failed.or(settled.err().filter(|error| !error.is_full()));
-        self.retire(&self.open_by_key());
         let start = self.journal.next_entry();
-        self.write_catalogue(failed.is_none().then_some(start))?;
+        self.retire(&self.open_by_key());
+        self.write_catalogue(start, failed.is_none())?;
         failed.map_or(Ok(()), Err)
     }
 
