@@ -373,9 +373,18 @@ impl LogDir {
         }
     }
 
+    /// Refuses what would be written to a folder of which nobody knows what is on its disk.
+    fn check_fence(&self) -> Result<(), LogError> {
+        match self.fence.get() {
+            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
+            None => Ok(()),
+        }
+    }
+
     /// Writes down what is known of all partitions, unless that is there already. What entries of the
     /// journal before `next` say of marks is known; if it `is_done`, they are not needed for anything else.
     fn write_catalogue(&self, next: u64, is_done: bool) -> Result<(), LogError> {
+        self.check_fence()?;
         let mut written = self.written.lock();
         let mut catalogue = {
             let logs = self.logs.lock();
