@@ -79,13 +79,13 @@ fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_des
     syncer.retry_starved();
     let lacking = |of_room| {
         let starved = syncer.shared.starved.lock();
-        starved.iter().filter(|starved| starved.of_room == of_room).count()
+        starved.values().filter(|starved| starved.of_room == of_room).count()
     };
     assert_eq!((lacking(true), lacking(false)), (1, 0), "tried without room");
 
     // There is room for this sync, but not yet for producers.
     bench.sim.disk.limit_space(1 << 20);
-    for starved in &mut *syncer.shared.starved.lock() {
+    for starved in syncer.shared.starved.lock().values_mut() {
         starved.of_room = false;
     }
     assert!(bench.dir.is_full());
@@ -105,6 +105,17 @@ fn who_waits_for_room_is_told_when_the_folder_fails() {
     syncer.retry_starved();
     syncer.stop();
     assert!(ear.failed());
+}
+
+#[test]
+fn a_log_that_is_tried_again_and_again_is_remembered_once() {
+    let (bench, _ear, syncer) = starved(|disk| disk.limit_space(0));
+    for _ in 0..3 {
+        syncer.request(&bench.log);
+    }
+    // Ends when everything was tried.
+    syncer.stop();
+    assert_eq!(syncer.shared.starved.lock().len(), 1);
 }
 
 /// Else produces would be taken and never answered.
