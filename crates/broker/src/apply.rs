@@ -157,6 +157,17 @@ impl Broker {
             }
         }
         self.cleaners.forget(&topic.name);
+        // The last reference but for those of readers, whose files are left whole.
+        drop((partitions, topic));
+        for dir in self.folders.dirs() {
+            let dir = dir.clone();
+            // The next change of the metadata does not wait for large files.
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = dir.remove_deleted() {
+                    tracing::warn!(%error, "files of a deleted topic stay until the next start");
+                }
+            });
+        }
     }
 
     fn configure(&self, image: &Image, topic: &Topic) {

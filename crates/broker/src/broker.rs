@@ -13,7 +13,9 @@ use arc_swap::ArcSwap;
 use coordinators::GroupConfig;
 use env::Env;
 use log::{LogDir, LogDirError, ThreadError};
-use metadata::{Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError};
+use metadata::{
+    Directory, Endpoint, Image, NodeId, Operation, Outcome, Quorum, QuorumConfig, QuorumError,
+};
 use records::ProducerId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -116,14 +118,15 @@ impl Broker {
             Quorum::start(env.clone(), metadata_folder, node, QuorumConfig::default()).await?;
         let changes = quorum.watch();
         let cluster_id = claimed.cluster_id().to_owned();
-        let folders = match claimed.open(&env, &quorum.image(), node) {
+        let joined = match claimed.open(&env, &quorum.image(), node) {
             Ok((folders, directories)) => {
-                register(&env, &quorum, cluster_id, &config, endpoints).await?;
-                if quorum.image().directories(node) != directories {
-                    quorum.submit(Operation::SetDirectories { node, directories }).await?;
-                }
-                folders
+                let joined = join(&env, &quorum, cluster_id, &config, endpoints, directories).await;
+                joined.map(|()| folders)
             }
+            Err(error) => Err(error),
+        };
+        let folders = match joined {
+            Ok(folders) => folders,
             Err(error) => {
                 quorum.shutdown().await;
                 return Err(error);
@@ -293,6 +296,23 @@ impl Broker {
         }
         Ok(outcome)
     }
+}
+
+/// Makes this process and its directories known.
+async fn join(
+    env: &Env,
+    quorum: &Quorum,
+    cluster_id: String,
+    config: &BrokerConfig,
+    endpoints: Vec<Endpoint>,
+    directories: Vec<Directory>,
+) -> Result<(), StartError> {
+    let node = NodeId(config.node_id);
+    register(env, quorum, cluster_id, config, endpoints).await?;
+    if quorum.image().directories(node) != directories {
+        quorum.submit(Operation::SetDirectories { node, directories }).await?;
+    }
+    Ok(())
 }
 
 /// Gives a new cluster its id and makes this process known.

@@ -34,6 +34,8 @@ async fn filled(sim: &Sim) -> (Arc<Broker>, Arc<Partition>, u64) {
     for _ in 0..4 {
         write(&broker, sim, &partition).await;
     }
+    // Into the file, which is what gets damaged.
+    partition.log().expect("it opens").sync().expect("the disk is sound");
     let slice = broker::read::read(&partition, Offset(2), 1, true, broker::Wait::ForDisk)
         .expect("readable")
         .slice;

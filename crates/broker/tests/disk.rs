@@ -9,7 +9,8 @@ use broker::append::{Acks, acknowledged, append};
 use broker::config::{BrokerConfig, Settings, Source};
 use broker::groups::{CommitOffsets, CommitPartition, CommitTopic, GroupReply, GroupRequest};
 use broker::{
-    AppendError, AppendRefusal, Appended, Broker, CreateTopic, LogError, Partition, TopicRef,
+    AppendError, AppendRefusal, Appended, Broker, CreateTopic, LogError, Partition, StartError,
+    TopicRef,
 };
 use env::sim::{CrashLoss, Sim};
 use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
@@ -18,12 +19,16 @@ use walser_broker as broker;
 const RESERVE: u64 = 2 << 20;
 
 async fn start(sim: &Sim) -> Arc<Broker> {
+    try_start(sim).await.expect("the node starts")
+}
+
+async fn try_start(sim: &Sim) -> Result<Arc<Broker>, StartError> {
     let mut settings = Settings::new();
     settings.set("log.dirs", "/data", Source::Default).expect("a folder");
     let reserve = RESERVE.to_string();
     settings.set("log.dir.reserve.bytes", &reserve, Source::Default).expect("a reserve");
     let config = BrokerConfig::from_settings(settings).expect("settings that go together");
-    Broker::start(sim.env(), config, Vec::new()).await.expect("the node starts")
+    Broker::start(sim.env(), config, Vec::new()).await
 }
 
 async fn create(broker: &Broker, name: &str) {
@@ -248,4 +253,28 @@ async fn what_was_written_last_is_proven_when_nothing_more_comes() {
         env::clock::sleep(Duration::from_millis(1)).await;
     }
     panic!("{} entries, none proves the write", entries());
+}
+
+/// Else its tasks and its thread would go on for a while, over files that may be another's by then.
+#[tokio::test]
+async fn a_node_that_cannot_register_leaves_no_quorum_behind() {
+    // Nobody else has had a turn on this one thread since the start failed.
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let mut failed = 0;
+    for nth in 1..200 {
+        let sim = Sim::new(1);
+        sim.disk.fail_sync(nth);
+        match try_start(&sim).await {
+            Ok(broker) => {
+                broker.stop().await;
+                assert!(failed > 0, "no start failed");
+                return;
+            }
+            Err(error) => {
+                failed += usize::from(sim.env().disk.exists(Path::new("/data/journal")));
+                assert_eq!(metrics.num_alive_tasks(), 0, "at sync {nth}: {error}");
+            }
+        }
+    }
+    panic!("no start came to its end");
 }

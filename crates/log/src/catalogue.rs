@@ -3,7 +3,9 @@
 //! For each partition: where it begins, how far it is synced and how far durable; and, when its log was
 //! closed in order, what its last segment looked like then. A log whose files still look so is opened as
 //! it is, any other is recovered from its recovery point on. With it stands the number of the first
-//! entry of the journal that is still needed: what earlier ones say is in here.
+//! entry of the journal that is still needed: what earlier ones say is in here. And the number of the first
+//! entry whose marks are not in here, where that is a later one: what lies between them is needed for its
+//! records, but its marks are old.
 //!
 //! The file is replaced as a whole by checkpoints, so that a crash leaves the old or the new. What
 //! changes between two of them and must not be forgotten (a log start that rose, a log that was cut) goes
@@ -21,8 +23,10 @@ use crate::names;
 /// A partition: its topic and its number.
 pub(crate) type Key = (Uuid, i32);
 
-/// "WC" and the version of the format.
+/// "WC" and the version of the format: the second has [`Catalogue::marks_from`], and is written only where
+/// that says something.
 const MAGIC: u32 = 0x5743_0001;
+const MAGIC_WITH_MARKS_FROM: u32 = 0x5743_0002;
 
 /// Where the checksum ends and what it covers begins.
 const COVERED_FROM: usize = 8;
@@ -77,6 +81,8 @@ pub(crate) struct Topic {
 pub(crate) struct Catalogue {
     /// The first entry of the journal that says something new.
     pub journal_start: u64,
+    /// The first entry of the journal whose marks are not in here; not before `journal_start`.
+    pub marks_from: u64,
     pub topics: BTreeMap<Uuid, Topic>,
 }
 
@@ -114,9 +120,14 @@ impl Catalogue {
     /// The file.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        bytes.extend(MAGIC.to_be_bytes());
+        let is_behind = self.marks_from > self.journal_start;
+        let magic = if is_behind { MAGIC_WITH_MARKS_FROM } else { MAGIC };
+        bytes.extend(magic.to_be_bytes());
         bytes.extend([0; 4]);
         bytes.extend(self.journal_start.to_be_bytes());
+        if is_behind {
+            bytes.extend(self.marks_from.to_be_bytes());
+        }
         bytes.extend(u32::try_from(self.topics.len()).unwrap_or(u32::MAX).to_be_bytes());
         for (id, topic) in &self.topics {
             bytes.extend(id.as_bytes());
@@ -137,14 +148,18 @@ impl Catalogue {
     /// The file back, or what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Catalogue, &'static str> {
         let (mut from, covered) = (Cursor(bytes), bytes.get(COVERED_FROM..).unwrap_or_default());
-        if from.u32() != Some(MAGIC) {
+        let magic = from.u32();
+        if magic != Some(MAGIC) && magic != Some(MAGIC_WITH_MARKS_FROM) {
             return Err("it does not begin as a catalogue of this version does");
         }
         if from.u32() != Some(records::crc::crc32c(covered)) {
             return Err("its checksum is not that of its content");
         }
         let mut catalogue = Catalogue::default();
-        from.fill(&mut catalogue).filter(|()| from.0.is_empty()).ok_or("its length is wrong")?;
+        let is_behind = magic == Some(MAGIC_WITH_MARKS_FROM);
+        from.fill(&mut catalogue, is_behind)
+            .filter(|()| from.0.is_empty())
+            .ok_or("its length is wrong")?;
         Ok(catalogue)
     }
 }
@@ -192,8 +207,15 @@ impl Cursor<'_> {
         String::from_utf8(name.to_vec()).ok()
     }
 
-    fn fill(&mut self, catalogue: &mut Catalogue) -> Option<()> {
+    fn fill(&mut self, catalogue: &mut Catalogue, is_behind: bool) -> Option<()> {
         catalogue.journal_start = self.array().map(u64::from_be_bytes)?;
+        catalogue.marks_from = match is_behind {
+            true => {
+                let from = self.array().map(u64::from_be_bytes)?;
+                Some(from).filter(|from| *from > catalogue.journal_start)?
+            }
+            false => catalogue.journal_start,
+        };
         for _ in 0..self.u32()? {
             let id = Uuid::from_bytes(self.array()?);
             let mut topic = Topic { name: self.name()?, partitions: BTreeMap::new() };
@@ -261,7 +283,7 @@ mod tests {
             recovery_point: Offset(recovery_point),
             durable_end: Offset(durable_end),
         };
-        let mut catalogue = Catalogue { journal_start: 77, ..Catalogue::default() };
+        let mut catalogue = Catalogue { journal_start: 77, marks_from: 77, ..Catalogue::default() };
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         *catalogue.entry((a, 0), "größe") =
             Listed { marks: marks(1, 5, 9), rest: None, index: Some(6) };
@@ -279,6 +301,8 @@ mod tests {
         let file = sample().encode();
         assert_eq!(Catalogue::decode(&file), Ok(sample()));
         assert_eq!(Catalogue::decode(&Catalogue::default().encode()), Ok(Catalogue::default()));
+        let behind = Catalogue { marks_from: 79, ..sample() };
+        assert_eq!(Catalogue::decode(&behind.encode()), Ok(behind));
         for bit in 0..file.len() * 8 {
             let mut flipped = file.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -73,9 +73,14 @@ pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
 /// file system gives back all its blocks, on a disk that is told of it (`discard`) as well, and commits
 /// wait behind that: 16 ms for 100 MiB. A hint: what fails here, the removal does.
 pub(crate) fn shrink(disk: &dyn Disk, path: &Path) {
+    shrink_while(disk, path, || true);
+}
+
+/// [`shrink`], as long as it may go on: that is asked before each step.
+pub(crate) fn shrink_while(disk: &dyn Disk, path: &Path, may_go_on: impl Fn() -> bool) {
     let Ok(file) = disk.open(path, OpenMode::Write) else { return };
     let mut len = file.len().unwrap_or(0);
-    while len > SHRUNK_AT_ONCE {
+    while len > SHRUNK_AT_ONCE && may_go_on() {
         len -= SHRUNK_AT_ONCE;
         if file.set_len(len).is_err() {
             return;

@@ -33,7 +33,7 @@ use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use uuid::Uuid;
 
-use self::delete::remove_doomed;
+use self::delete::{Deleted, remove_doomed};
 pub use self::identity::{Claim, Identity, LogDirError};
 pub use self::resting::Resting;
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
@@ -90,6 +90,7 @@ pub struct LogDir {
     suspects: Arc<Suspects>,
     logs: Mutex<Logs>,
     settled: Condvar,
+    deleted: Deleted,
     handles: Arc<Handles>,
     /// Given back when the folder is closed.
     lock: Mutex<Option<Lock>>,
@@ -164,6 +165,9 @@ impl LogDir {
             && catalogue.iter().all(|(_, _, listed)| listed.rest.is_some());
         let start = catalogue.journal_start;
         let is_done = replayed.entries > 0 && !replayed.unsynced;
+        // Entries that were lost get their numbers once more, and their marks are to count.
+        let is_ahead = catalogue.marks_from > journal.next_entry();
+        catalogue.marks_from = start;
         let dir = LogDir {
             env: env.clone(),
             path: path.to_owned(),
@@ -177,12 +181,13 @@ impl LogDir {
             written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
+            deleted: Deleted::default(),
             handles: Arc::default(),
             lock: Mutex::new(Some(lock)),
         };
-        if is_done {
+        if is_done || is_ahead {
             // What the journal says is in the segments now and in the catalogue, and it begins anew.
-            dir.write_catalogue(Some(start))?;
+            dir.write_catalogue(start, is_done)?;
         }
         Ok(dir)
     }
@@ -368,9 +373,18 @@ impl LogDir {
         }
     }
 
-    /// Writes down what is known of all partitions, unless that is there already. `start` says that no
-    /// entry of the journal before it is needed any more.
-    fn write_catalogue(&self, start: Option<u64>) -> Result<(), LogError> {
+    /// Refuses what would be written to a folder of which nobody knows what is on its disk.
+    fn check_fence(&self) -> Result<(), LogError> {
+        match self.fence.get() {
+            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down what is known of all partitions, unless that is there already. What entries of the
+    /// journal before `next` say of marks is known; if it `is_done`, they are not needed for anything else.
+    fn write_catalogue(&self, next: u64, is_done: bool) -> Result<(), LogError> {
+        self.check_fence()?;
         let mut written = self.written.lock();
         let mut catalogue = {
             let logs = self.logs.lock();
@@ -382,8 +396,9 @@ impl LogDir {
             }
             catalogue
         };
-        if let Some(start) = start {
-            catalogue.journal_start = catalogue.journal_start.max(start);
+        catalogue.marks_from = catalogue.marks_from.max(next);
+        if is_done {
+            catalogue.journal_start = catalogue.journal_start.max(next);
         }
         let bytes = catalogue.encode();
         let checksum = bytes.get(..8).map(<[u8]>::to_vec);

@@ -7,6 +7,9 @@
 //!
 //! Cuts are synced before anything is appended: bytes that were cut must not come back behind newer
 //! ones after the next crash.
+//!
+//! In a folder that is fenced nothing is written. A log that was closed in order is opened there to be read,
+//! and what is left over stays; any other would have to be recovered, and is refused.
 
 mod damage;
 mod segments;
@@ -114,9 +117,11 @@ impl Log {
             quarantine: Quarantine::default(),
             found: Vec::new(),
             is_remade: false,
+            fence: &state.fence,
         };
         let created = !disk.exists(dir);
         if created {
+            opening.check_fence()?;
             disk.create_dir_all(dir).map_err(|error| LogError::of_write(dir, "create", error))?;
         }
         opening.finish_swaps()?;
@@ -124,6 +129,9 @@ impl Log {
         opening.load_quarantine(&names)?;
         let mut found = opening.segments(&names)?;
         opening.clean = state.clean && state.rest.is_none_or(|rest| is_as_left(&found, rest));
+        if !opening.clean || found.is_empty() {
+            opening.check_fence()?;
+        }
         let unsynced_metadata = opening.check_metadata(topic_id)?;
         opening.remove_leftovers(&names)?;
         opening.drop_deleted(&mut found, log_start)?;
@@ -245,6 +253,7 @@ struct Opening<'a> {
     found: Vec<Damage>,
     /// The list of what is damaged was damaged itself.
     is_remade: bool,
+    fence: &'a OnceLock<LogError>,
 }
 
 impl Opening<'_> {
@@ -252,7 +261,23 @@ impl Opening<'_> {
         &*self.env.disk
     }
 
+    /// Refuses what would have to be written.
+    fn check_fence(&self) -> Result<(), LogError> {
+        match self.fence.get() {
+            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
+            None => Ok(()),
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.fence.get().is_some()
+    }
+
+    /// Removes what the log does not go by, unless nothing may be changed.
     fn remove(&mut self, path: &Path) -> Result<(), LogError> {
+        if self.is_fenced() {
+            return Ok(());
+        }
         self.names_changed = true;
         files::remove(self.disk(), path)
     }
@@ -286,6 +311,7 @@ impl Opening<'_> {
                 }
             }
         }
+        self.check_fence()?;
         let text = metadata_text(topic_id);
         files::write(self.disk(), &path, text.as_bytes()).map(|_| true)
     }

@@ -291,6 +291,15 @@ impl Segment {
         }
     }
 
+    /// The file on the disk, if it is open: all who read it have this one, or hold it.
+    pub fn file_on_disk(&self) -> Option<Arc<dyn File>> {
+        match &*self.handle.lock() {
+            Handle::Active(file) => Some(file.written().clone()),
+            Handle::Open(file) => Some(file.clone()),
+            Handle::OnDemand(file) => file.upgrade(),
+        }
+    }
+
     /// Begins to be appended to through `file`, which may hold what the others of the folder leave room for.
     pub fn append_through(
         &self,

@@ -12,7 +12,7 @@
 //! has the disk take over what is only in memory and the journal long before a checkpoint needs that: a
 //! disk that is given everything at once lets the next commit wait for all of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -92,8 +92,8 @@ struct Shared {
     commits: Queue,
     syncs: Queue,
     background: Background,
-    /// Logs that could not be synced for a lack that passes.
-    starved: Mutex<Vec<Starved>>,
+    /// Logs that could not be synced for a lack that passes, each once, by where it is in memory.
+    starved: Mutex<BTreeMap<usize, Starved>>,
 }
 
 /// A log that waits for what its sync could not get.
@@ -201,13 +201,12 @@ impl Syncer {
         let dir = &self.shared.dir;
         let full = dir.is_full() && dir.fenced().is_none();
         let starved = std::mem::take(&mut *self.shared.starved.lock());
-        let (wait, retry): (Vec<_>, Vec<_>) =
-            starved.into_iter().partition(|starved| full && starved.of_room);
-        if !wait.is_empty() {
-            self.shared.starved.lock().extend(wait);
-        }
-        for starved in retry {
-            self.request(&starved.log);
+        for starved in starved.into_values() {
+            if full && starved.of_room {
+                self.shared.starve(starved);
+            } else {
+                self.request(&starved.log);
+            }
         }
     }
 
@@ -293,11 +292,18 @@ impl Shared {
             match log.sync_unjournaled() {
                 Err(error) if error.is_passing() => {
                     let of_room = error.is_full();
-                    self.starved.lock().push(Starved { log, of_room });
+                    self.starve(Starved { log, of_room });
                 }
                 synced => self.courier.carry(News(vec![(log, synced.map(|_| ()))])),
             }
         }
+    }
+
+    /// Remembers a log that is to be synced when there is what it lacks. It may be remembered already: one
+    /// that is appended to is tried again with each append.
+    fn starve(&self, starved: Starved) {
+        let place = Arc::as_ptr(&starved.log).addr();
+        self.starved.lock().insert(place, starved);
     }
 
     fn watch_journal(&self) {

@@ -1,14 +1,19 @@
 //! The end of the log: cutting what a new leader does not have.
 //!
-//! The marks are lowered first, so that no crash leaves a durable mark above the end. Everything is
-//! synced before this returns: what was cut must not come back behind newer records.
+//! What has to be read or opened for it is before anything is changed. Then the marks are lowered, so that
+//! no crash leaves a durable mark above the end, and then the files. Everything is synced before this
+//! returns: what was cut must not come back behind newer records.
+//!
+//! Where room or a descriptor is missing, the log is what it was, and it can be tried again, as long as no
+//! file of records was touched. From there on there is no way back, and any failure fences.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use env::File;
 use env::disk::OpenMode;
-use records::Offset;
+use records::{Offset, Timestamp};
 
 use crate::error::LogError;
 use crate::files;
@@ -16,6 +21,7 @@ use crate::index::{Index, relative};
 use crate::log::{Log, Writer};
 use crate::names;
 use crate::producers::Producers;
+use crate::quarantine::Quarantine;
 use crate::read::Wait;
 use crate::recovery::first_timestamp;
 use crate::recovery::state::replay;
@@ -24,6 +30,23 @@ use crate::walk::HeaderWalk;
 
 /// Snapshots are read up to this size.
 const SNAPSHOT_MAX: u64 = 64 << 20;
+
+/// What a truncation leaves and what it removes.
+struct Cut {
+    end: Offset,
+    /// Where it ends in the segment that stays.
+    position: u32,
+    kept: Arc<Segment>,
+    later: Vec<Arc<Segment>>,
+    /// Those of producers after the end.
+    snapshots: Vec<PathBuf>,
+    left: Vec<Arc<Segment>>,
+    /// The last of these, and its file.
+    active: Arc<Segment>,
+    file: Arc<dyn File>,
+    producers: Producers,
+    first_timestamp: Option<Timestamp>,
+}
 
 impl Log {
     /// Cuts the log so that it ends at `to`, or before it where `to` is inside a batch or where compaction
@@ -42,21 +65,27 @@ impl Log {
         // Nothing is left for a later sync to write about segments that go now.
         self.sync_locked()?;
         let mut writer = self.writer.lock();
-        match self.cut(&mut writer, to) {
+        self.write_held(&writer)?;
+        let prepared = match self.prepare_cut(to) {
             Err(error @ LogError::OutOfRange { .. }) => Err(error),
-            result => self.fencing(result),
-        }
+            prepared => self.fenced_unless_passing(prepared),
+        };
+        let Some(cut) = prepared? else { return Ok(()) };
+        self.lower_ends(&mut writer, cut.end)?;
+        self.fencing(self.cut_files(&mut writer, cut))
     }
 
-    fn cut(&self, writer: &mut Writer, to: Offset) -> Result<(), LogError> {
+    /// Finds out what will be left; changes nothing. `None` where nothing is to be cut.
+    fn prepare_cut(&self, to: Offset) -> Result<Option<Cut>, LogError> {
         let disk = &*self.env.disk;
-        self.write_held(writer)?;
         let segments = self.segments.load_full();
         let at = segments.partition_point(|segment| segment.base <= to).saturating_sub(1);
         let Some((kept, later)) = segments.get(at..).and_then(|rest| rest.split_first()) else {
-            return Ok(());
+            return Ok(None);
         };
-        let file = kept.file(disk, &self.warm)?;
+        let path = kept.path();
+        let file = disk.open(&path, OpenMode::Write);
+        let file = file.map_err(|error| LogError::io(&path, "open", error))?;
         let extent = kept.extent();
         let damages = self.damages();
         let damaged = damages.iter().find(|range| range.first <= to && to < range.end);
@@ -76,43 +105,11 @@ impl Log {
         }
         let index = kept.with_index(disk, &self.warm, Index::clone)?;
 
-        self.durable_end.fetch_min(end.0, Ordering::AcqRel);
-        self.synced_end.fetch_min(end.0, Ordering::AcqRel);
-        writer.unjournaled_end = writer.unjournaled_end.min(end);
-        self.compaction.cut(end);
-        self.log_end.store(end.0, Ordering::Release);
-        if let Some(joined) = &self.journal {
-            joined.cut(self.marks())?;
-        }
-        let mut epochs = self.epochs.write();
-        if epochs.truncate_from_end(end) {
-            let text = epochs.encode();
-            drop(epochs);
-            // An epoch that is cut must not be found again at an offset that gets another one.
-            files::replace(disk, &self.dir.join(names::EPOCHS), text.as_bytes())?;
-        } else {
-            drop(epochs);
-        }
-
-        // Before the files, as new records will get those offsets.
-        self.retain_damage(|range| range.end <= end)?;
-        kept.set_holes(self.holes(kept.base));
-        for segment in later.iter().rev() {
-            for kind in [names::LOG, names::INDEX, names::TIME_INDEX] {
-                files::remove(disk, &segment.sibling(kind))?;
-            }
-        }
-        for kind in [names::INDEX, names::TIME_INDEX] {
-            files::remove(disk, &kept.sibling(kind))?;
-        }
-        let path = kept.path();
-        let failed = |error| LogError::io(&path, "truncate", error);
-        let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
-        file.set_len(u64::from(position)).map_err(failed)?;
-        file.sync_data().map_err(failed)?;
-
         let active = Arc::new(Segment::active(path.clone(), kept.base, file.clone()));
-        active.set_holes(self.holes(kept.base));
+        let mut quarantine =
+            self.quarantine.load().as_ref().map_or_else(Quarantine::default, |it| (**it).clone());
+        quarantine.retain(|range| range.end <= end);
+        active.set_holes(quarantine.holes(kept.base));
         let interval = self.config.load().index_interval_bytes;
         resume(&active, &*file, index, end, position);
         let mut walk = active.headers(&*file, active.extent().size, position);
@@ -132,48 +129,145 @@ impl Log {
         }
         let mut left: Vec<Arc<Segment>> = segments.iter().take(at).cloned().collect();
         left.push(active.clone());
+        let (producers, snapshots) = self.producers_before(&left, end)?;
+        let first_timestamp = first_timestamp(&*file, &active)?;
+        let (kept, later) = (kept.clone(), later.to_vec());
+        Ok(Some(Cut {
+            end,
+            position,
+            kept,
+            later,
+            snapshots,
+            left,
+            active,
+            file,
+            producers,
+            first_timestamp,
+        }))
+    }
 
-        writer.producers = self.producers_before(&left, end)?;
-        files::sync_dir(disk, &self.dir)?;
-        writer.first_timestamp = first_timestamp(&*file, &active)?;
+    /// Says for good that the log ends at `end`: what lies behind is not known to be durable any more. Does
+    /// nothing where there is no room for that, or no descriptor.
+    fn lower_ends(&self, writer: &mut Writer, end: Offset) -> Result<(), LogError> {
+        let (log_end, durable_end) = (self.log_end(), self.durable_end());
+        let unjournaled_end = writer.unjournaled_end;
+        let epochs = self.epochs.read().clone();
+        self.durable_end.fetch_min(end.0, Ordering::AcqRel);
+        self.synced_end.fetch_min(end.0, Ordering::AcqRel);
+        writer.unjournaled_end = writer.unjournaled_end.min(end);
+        self.compaction.cut(end);
+        self.log_end.store(end.0, Ordering::Release);
+        let lowered = self.fenced_unless_passing(self.write_lower_ends(end));
+        if lowered.is_err() {
+            // All records are there, and durable. What the small files say of them may not be: so only the
+            // next sync raises `synced_end` again, and has them written.
+            self.log_end.store(log_end.0, Ordering::Release);
+            self.durable_end.fetch_max(durable_end.0, Ordering::AcqRel);
+            writer.unjournaled_end = unjournaled_end;
+            *self.epochs.write() = epochs;
+            (writer.epochs_dirty, writer.dirty) = (true, true);
+            if let Some(joined) = &self.journal {
+                joined.mark_later(self.marks());
+            }
+        }
+        lowered
+    }
+
+    fn write_lower_ends(&self, end: Offset) -> Result<(), LogError> {
+        if let Some(joined) = &self.journal {
+            joined.cut(self.marks())?;
+        }
+        let mut epochs = self.epochs.write();
+        if epochs.truncate_from_end(end) {
+            let text = epochs.encode();
+            drop(epochs);
+            // An epoch that is cut must not be found again at an offset that gets another one.
+            files::replace(&*self.env.disk, &self.dir.join(names::EPOCHS), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Whatever fails in here leaves files that are cut in part, or damage that nobody knows of any more.
+    fn cut_files(&self, writer: &mut Writer, cut: Cut) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        let Cut { end, position, kept, file, active, .. } = cut;
+        // Before the files, as new records will get those offsets.
+        self.retain_damage(|range| range.end <= end)?;
+        kept.set_holes(self.holes(kept.base));
+        for segment in cut.later.iter().rev() {
+            for kind in [names::LOG, names::INDEX, names::TIME_INDEX] {
+                files::remove(disk, &segment.sibling(kind))?;
+            }
+        }
+        for kind in [names::INDEX, names::TIME_INDEX] {
+            files::remove(disk, &kept.sibling(kind))?;
+        }
+        let failed = |error| LogError::io(&kept.path(), "truncate", error);
+        file.set_len(u64::from(position)).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+        for snapshot in &cut.snapshots {
+            files::remove(disk, snapshot)?;
+        }
+        self.sync_names()?;
+        writer.producers = cut.producers;
+        writer.first_timestamp = cut.first_timestamp;
         writer.file = active.append_through(file, self.held_bytes());
         writer.active = active;
         writer.reserved = 0;
         writer.indexed = 0;
         writer.settled = None;
         writer.extra_snapshot = None;
-        self.segments.store(Arc::new(left));
+        self.segments.store(Arc::new(cut.left));
         Ok(())
     }
 
-    /// The producers as they were at `end`; snapshots after it are removed.
+    /// Makes the names in the folder durable where that can be put off no longer. Without a descriptor to
+    /// do it by, the whole file system is synced, which has one of its own.
+    pub(crate) fn sync_names(&self) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        match (files::sync_dir(disk, &self.dir), self.dir.parent()) {
+            (Err(error), Some(folder)) if error.is_too_many_open() => {
+                disk.sync_all(folder).map_err(|error| LogError::io(folder, "sync", error))
+            }
+            (synced, _) => synced,
+        }
+    }
+
+    /// The producers as they were at `end`, and the snapshots of what comes after it.
     fn producers_before(
         &self,
         segments: &[Arc<Segment>],
         end: Offset,
-    ) -> Result<Producers, LogError> {
+    ) -> Result<(Producers, Vec<PathBuf>), LogError> {
         let disk = &*self.env.disk;
         let now = self.env.clock.wall_ms();
         let entries =
             disk.read_dir(&self.dir).map_err(|error| LogError::io(&self.dir, "list", error))?;
         let mut from = segments.first().map_or(Offset::ZERO, |segment| segment.base);
         let mut producers = Producers::default();
+        let mut later = Vec::new();
         for entry in &entries {
             let Some((offset, names::SNAPSHOT)) = names::parse_segment_file(&entry.name) else {
                 continue;
             };
             let path = self.dir.join(&entry.name);
             if offset > end {
-                files::remove(disk, &path)?;
-            } else if let Ok(bytes) = disk.read(&path, SNAPSHOT_MAX)
-                && let Ok(read) = Producers::decode(&bytes, now)
+                later.push(path);
+                continue;
+            }
+            match disk.read(&path, SNAPSHOT_MAX).map_err(|error| LogError::io(&path, "read", error))
             {
-                producers = read;
-                from = from.max(offset);
+                // It may be all that is known of batches that were deleted.
+                Err(error) if error.is_too_many_open() => return Err(error),
+                Ok(bytes) if let Ok(read) = Producers::decode(&bytes, now) => {
+                    producers = read;
+                    from = from.max(offset);
+                }
+                Ok(_) | Err(_) => {}
             }
         }
         replay(disk, &self.warm, segments, from, end, &mut producers, now)?;
-        Ok(producers)
+        Ok((producers, later))
     }
 }
 
@@ -205,3 +299,6 @@ pub(crate) fn resume(segment: &Segment, file: &dyn File, mut index: Index, end: 
         index.offsets.last().map_or(base, |entry| base.plus(i64::from(entry.relative)).next());
     segment.resume(index, last.position, next);
 }
+
+#[cfg(test)]
+mod tests;

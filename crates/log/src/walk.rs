@@ -44,24 +44,67 @@ fn behind(holes: &Holes, position: u32) -> u32 {
     })
 }
 
-/// Walks headers.
-pub(crate) struct HeaderWalk<'a> {
+/// The way through a file, and the part of it that was read.
+struct Walk<'a> {
     file: &'a dyn File,
     position: u32,
     limit: u32,
+    /// How much one read brings, at least.
+    at_once: usize,
     buffer: Vec<u8>,
     buffer_at: u32,
     holes: Holes,
 }
 
+impl<'a> Walk<'a> {
+    fn new(file: &'a dyn File, position: u32, limit: u32, at_once: usize) -> Walk<'a> {
+        let buffer = Vec::new();
+        Walk { file, position, limit, at_once, buffer, buffer_at: position, holes: None }
+    }
+
+    /// Goes to the next batch and says where that begins, its header and its size.
+    fn header(&mut self) -> Result<Option<(u32, BatchHeader, u32)>, WalkError> {
+        self.position = behind(&self.holes, self.position);
+        let position = self.position;
+        let left = self.limit.saturating_sub(position);
+        if left == 0 {
+            return Ok(None);
+        }
+        let bytes = self.bytes(HEADER_LEN)?;
+        let header = BatchHeader::parse(bytes).map_err(|error| damaged(position, &error))?;
+        let size = size_of_batch(&header, position, left)?;
+        Ok(Some((position, header, size)))
+    }
+
+    /// The bytes from the current position on: at least so many, where there are.
+    fn bytes(&mut self, wanted: usize) -> Result<&[u8], WalkError> {
+        let left = to_usize(self.limit.saturating_sub(self.position));
+        let skip = to_usize(self.position.saturating_sub(self.buffer_at));
+        if self.buffer.len() >= skip.saturating_add(wanted.min(left)) {
+            return Ok(self.buffer.get(skip..).unwrap_or_default());
+        }
+        self.buffer.resize(left.min(wanted.max(self.at_once)), 0);
+        if let Err(error) = self.file.read_exact_at(&mut self.buffer, u64::from(self.position)) {
+            // What is in it now was not read.
+            self.buffer.clear();
+            return Err(error.into());
+        }
+        self.buffer_at = self.position;
+        Ok(&self.buffer)
+    }
+}
+
+/// Walks headers.
+pub(crate) struct HeaderWalk<'a>(Walk<'a>);
+
 impl<'a> HeaderWalk<'a> {
     pub fn new(file: &'a dyn File, position: u32, limit: u32) -> HeaderWalk<'a> {
-        HeaderWalk { file, position, limit, buffer: Vec::new(), buffer_at: position, holes: None }
+        HeaderWalk(Walk::new(file, position, limit, HEADERS_READ))
     }
 
     /// Passes over the damaged parts of the file.
     pub fn over(self, holes: Holes) -> HeaderWalk<'a> {
-        HeaderWalk { holes, ..self }
+        HeaderWalk(Walk { holes, ..self.0 })
     }
 
     /// A walk from where an index entry leads, if the batch it means does begin there, else from
@@ -75,7 +118,7 @@ impl<'a> HeaderWalk<'a> {
     ) -> HeaderWalk<'a> {
         if let Some(hint) = hint.filter(|hint| hint.position > start && hint.position < limit) {
             let mut walk = HeaderWalk::new(file, hint.position, limit);
-            let header = match walk.bytes() {
+            let header = match walk.0.bytes(HEADER_LEN) {
                 // It does not know, and its first step says so.
                 Err(error) if error.would_block() => return walk,
                 bytes => bytes.ok().and_then(|bytes| BatchHeader::parse(bytes).ok()),
@@ -90,101 +133,40 @@ impl<'a> HeaderWalk<'a> {
 
     /// Where the next batch begins.
     pub fn position(&self) -> u32 {
-        self.position
+        self.0.position
     }
 
     /// Where the next batch begins and its header.
     pub fn next(&mut self) -> Result<Option<(u32, BatchHeader)>, WalkError> {
-        self.position = behind(&self.holes, self.position);
-        let position = self.position;
-        let left = self.limit.saturating_sub(position);
-        if left == 0 {
-            return Ok(None);
-        }
-        let header = match BatchHeader::parse(self.bytes()?) {
-            Ok(header) => header,
-            Err(error) => return Err(damaged(position, &error)),
-        };
-        let size = size_of_batch(&header, position, left)?;
-        self.position += size;
+        let Some((position, header, size)) = self.0.header()? else { return Ok(None) };
+        self.0.position += size;
         Ok(Some((position, header)))
-    }
-
-    /// The bytes from the current position on, at least a header where there is one.
-    fn bytes(&mut self) -> Result<&[u8], WalkError> {
-        let left = to_usize(self.limit.saturating_sub(self.position));
-        let wanted = left.min(HEADER_LEN);
-        let skip = to_usize(self.position.saturating_sub(self.buffer_at));
-        if self.buffer.len() < skip.saturating_add(wanted) {
-            self.buffer.resize(left.min(HEADERS_READ), 0);
-            if let Err(error) = self.file.read_exact_at(&mut self.buffer, u64::from(self.position))
-            {
-                // What is in it now was not read.
-                self.buffer.clear();
-                return Err(error.into());
-            }
-            self.buffer_at = self.position;
-            return Ok(&self.buffer);
-        }
-        Ok(self.buffer.get(skip..).unwrap_or_default())
     }
 }
 
 /// Walks whole batches and checks their checksums.
-pub(crate) struct BatchWalk<'a> {
-    file: &'a dyn File,
-    position: u32,
-    limit: u32,
-    buffer: Vec<u8>,
-    buffer_at: u32,
-    holes: Holes,
-}
+pub(crate) struct BatchWalk<'a>(Walk<'a>);
 
 impl<'a> BatchWalk<'a> {
     pub fn new(file: &'a dyn File, position: u32, limit: u32) -> BatchWalk<'a> {
-        BatchWalk { file, position, limit, buffer: Vec::new(), buffer_at: position, holes: None }
+        BatchWalk(Walk::new(file, position, limit, BATCHES_READ))
     }
 
     /// Passes over the damaged parts of the file.
     pub fn over(self, holes: Holes) -> BatchWalk<'a> {
-        BatchWalk { holes, ..self }
+        BatchWalk(Walk { holes, ..self.0 })
     }
 
     /// Where the next batch begins and the batch.
     pub fn next(&mut self) -> Result<Option<(u32, Batch<'_>)>, WalkError> {
-        self.position = behind(&self.holes, self.position);
-        let position = self.position;
-        let left = self.limit.saturating_sub(position);
-        if left == 0 {
-            return Ok(None);
-        }
-        self.fill(HEADER_LEN.min(to_usize(left)))?;
-        let header = match BatchHeader::parse(self.at(position)) {
-            Ok(header) => header,
-            Err(error) => return Err(damaged(position, &error)),
-        };
-        let size = size_of_batch(&header, position, left)?;
-        self.fill(to_usize(size))?;
-        self.position += size;
-        let batch = Batch::parse(self.at(position)).map_err(|error| damaged(position, &error))?;
+        let Some((position, _, size)) = self.0.header()? else { return Ok(None) };
+        self.0.bytes(to_usize(size))?;
+        self.0.position += size;
+        let skip = to_usize(position.saturating_sub(self.0.buffer_at));
+        let bytes = self.0.buffer.get(skip..).unwrap_or_default();
+        let batch = Batch::parse(bytes).map_err(|error| damaged(position, &error))?;
         batch.check_crc().map_err(|error| damaged(position, &error))?;
         Ok(Some((position, batch)))
-    }
-
-    fn at(&self, position: u32) -> &[u8] {
-        self.buffer.get(to_usize(position - self.buffer_at)..).unwrap_or_default()
-    }
-
-    /// Makes sure that `wanted` bytes from the current position on are in the buffer.
-    fn fill(&mut self, wanted: usize) -> Result<(), WalkError> {
-        if self.at(self.position).len() >= wanted {
-            return Ok(());
-        }
-        let left = to_usize(self.limit.saturating_sub(self.position));
-        self.buffer.resize(left.min(wanted.max(BATCHES_READ)), 0);
-        self.file.read_exact_at(&mut self.buffer, u64::from(self.position))?;
-        self.buffer_at = self.position;
-        Ok(())
     }
 }
 

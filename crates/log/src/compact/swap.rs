@@ -7,8 +7,12 @@
 //! | 3 | old files become `.deleted`, the new indexes get their names, which is made durable | the same |
 //! | 4 | `.log.swap` becomes `.log` | it is done |
 //!
-//! Step 2 decides. Which segments a `.swap` replaces follows from it alone: those with base offsets from
-//! its own up to the end of its last batch, which compaction never takes away.
+//! Step 2 decides, and from there on any failure fences: no log goes on with a segment under a name that
+//! is not its own. Until then the old segments are what they were. A lack of descriptors is no failure of
+//! the disk, so that none is needed from step 2 on ([`Log::sync_names`]).
+//!
+//! Which segments a `.swap` replaces follows from it alone: those with base offsets from its own up to the
+//! end of its last batch, which compaction never takes away.
 //!
 //! Readers that found an old segment go on reading its file under its other name, until that is removed
 //! after `file.delete.delay.ms`.
@@ -94,7 +98,7 @@ impl Log {
             names::SWAP
         ));
         rename(disk, &cleaned.log, &swap)?;
-        files::sync_dir(disk, &self.dir)?;
+        self.sync_names()?;
 
         // Its index stays in memory while the file under its name may be the old one.
         let (base, extent) = (cleaned.base, cleaned.extent);
@@ -119,9 +123,9 @@ impl Log {
         for (from, to) in &cleaned.beside {
             rename(disk, from, to)?;
         }
-        files::sync_dir(disk, &self.dir)?;
+        self.sync_names()?;
         new.rename(disk, &self.dir.join(names::segment_file(cleaned.base, names::LOG)))?;
-        files::sync_dir(disk, &self.dir)?;
+        self.sync_names()?;
         let due = self.env.clock.monotonic() + Duration::from_millis(config.file_delete_delay_ms);
         self.doomed.lock().push(Doomed { due, segments });
         Ok(())

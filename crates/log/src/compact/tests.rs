@@ -1,9 +1,11 @@
 //! Compaction of one log, rule by rule.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use env::disk::OpenMode;
-use env::sim::Sim;
+use env::sim::{CrashLoss, Sim};
 use records::{
     Batch, BatchBuilder, BatchHeader, Codec, EndTxnMarker, LeaderEpoch, Offset, ProducerEpoch,
     ProducerId, batches,
@@ -491,4 +493,41 @@ fn segments_that_retention_takes_from_a_run_do_not_make_a_log_uncleanable() {
     let pace = AtFirst(retention, std::sync::atomic::AtomicBool::new(false));
     let result = bench.log.compact(limit, &CompactionConfig::default(), &pace);
     assert!(matches!(result, Err(CompactionError::Changed)), "{result:?}");
+}
+
+/// Neither before the swap is decided nor after it.
+#[test]
+fn a_lack_of_descriptors_fences_nothing() {
+    let mut unchanged = 0;
+    for nth in 0..10 {
+        let bench = Bench::new(config());
+        for n in 0..8 {
+            put(&bench, &[("a", Some(&n.to_string())), ("b", Some("x"))]);
+        }
+        seal(&bench);
+        // The journal has its file.
+        bench.log.persist_marks().unwrap();
+        let (sim, first) = (bench.sim.clone(), bench.log.segments.load()[0].clone());
+        match nth {
+            0 => sim.disk.limit_handles(0),
+            nth => {
+                let limited = sim.clone();
+                let limit = move |_: &Path| limited.disk.limit_handles(0);
+                sim.disk.stall_sync(nth, Box::new(limit));
+            }
+        }
+        let done = bench.log.compact(Offset::MAX, &CompactionConfig::default(), &FullSpeed);
+        assert!(bench.log.fenced().is_none(), "at sync {nth}: {done:?}");
+        sim.disk.stall_sync(u64::MAX, Box::new(|_| {}));
+        sim.disk.limit_handles(1000);
+        unchanged += usize::from(Arc::ptr_eq(&first, &bench.log.segments.load()[0]));
+        if done.is_err() {
+            compact(&bench).unwrap();
+        }
+        assert_eq!(shown(&bench).len(), 2, "at sync {nth}");
+        drop(bench);
+        sim.disk.crash(CrashLoss::Everything);
+        assert_eq!(shown(&Bench::on(sim, config())).len(), 2, "at sync {nth}, after a crash");
+    }
+    assert_eq!(unchanged, 4, "only before the first swap is decided");
 }

@@ -158,6 +158,10 @@ struct Replay<'a> {
 impl Replay<'_> {
     fn apply(&mut self, record: &Record<'_>, life: u64, place: Place) -> Result<(), LogError> {
         match *record {
+            // The catalogue was written since and knows better.
+            Record::Marks { .. } | Record::Forget { .. } if place.0 < self.catalogue.marks_from => {
+                Ok(())
+            }
             Record::Define { log, topic_id, partition, topic } => {
                 self.define(log, (topic_id, partition), topic);
                 Ok(())

@@ -63,13 +63,11 @@ impl LogDir {
             }
             failed
         };
-        if let Some(cause) = self.fence.get() {
-            // Nobody knows any more what is on the disk.
-            let fenced = || LogError::Fenced { cause: Arc::new(cause.clone()) };
-            return Err(failed.unwrap_or_else(fenced));
+        if let Err(fenced) = self.check_fence() {
+            return Err(failed.unwrap_or(fenced));
         }
         // The journal is needed further where something could not be synced, or is not yet.
-        self.write_catalogue((failed.is_none() && !is_closing).then_some(start))?;
+        self.write_catalogue(start, failed.is_none() && !is_closing)?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -159,6 +157,7 @@ impl LogDir {
                 self.settled.wait(&mut logs);
             }
         }
+        self.end_removing();
         let closed = self.close_logs();
         *self.lock.lock() = None;
         closed
@@ -167,6 +166,7 @@ impl LogDir {
     /// Syncs what the start wrote into segments, of partitions that were not opened since, too.
     fn sync_replayed(&self) -> Result<(), LogError> {
         if self.unsynced.load(Ordering::Acquire) {
+            self.check_fence()?;
             self.sync_all()?;
             self.unsynced.store(false, Ordering::Release);
         }
@@ -189,10 +189,10 @@ impl LogDir {
         // start reads it once more.
         let settled = self.journal.commit_stuck();
         let failed = failed.or(settled.err().filter(|error| !error.is_full()));
-        self.retire(&self.open_by_key());
         let start = self.journal.next_entry();
-        self.write_catalogue(failed.is_none().then_some(start))?;
-        failed.map_or(Ok(()), Err)
+        self.retire(&self.open_by_key());
+        let written = self.write_catalogue(start, failed.is_none());
+        failed.map_or(written, Err)
     }
 
     fn close_together(&self, logs: &[Arc<Log>]) -> Option<LogError> {

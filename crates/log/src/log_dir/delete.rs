@@ -1,12 +1,19 @@
 //! Deleting partitions: for good in the journal, then under another name, then their files.
 //!
-//! A deletion that a crash interrupts is finished by the next start, from the name alone
+//! The last of these takes its time: a large file is made small step by step before it is removed, unless
+//! somebody reads it ([`files::shrink_while`]). So that is left to whoever has time for it
+//! ([`LogDir::remove_deleted`]), and it ends early when the folder is closed or fails.
+//!
+//! A deletion that a crash interrupts, or a stop, is finished by the next start, from the name alone
 //! ([`remove_doomed`]). A folder of a topic that nobody knows is reported and left as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use env::Disk;
+use parking_lot::Mutex;
 use records::Offset;
 use uuid::Uuid;
 
@@ -17,6 +24,16 @@ use crate::files;
 use crate::log::Log;
 use crate::names;
 use crate::recovery::parse_metadata;
+use crate::segment::Segment;
+
+/// Partitions that are deleted and whose files are still there.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    /// Their folders, and their logs where those were open.
+    waiting: Mutex<VecDeque<(PathBuf, Option<Arc<Log>>)>>,
+    /// Held by whoever removes them, and by whoever has that come to an end.
+    removing: Mutex<()>,
+}
 
 impl LogDir {
     /// Deletes the log of a partition with its folder.
@@ -25,7 +42,10 @@ impl LogDir {
             std::ptr::eq(&**open, log).then(|| (topic.clone(), *key))
         });
         match known {
-            Some((topic, key)) => self.delete_all(&topic, key.0, &[key.1]),
+            Some((topic, key)) => {
+                self.delete_all(&topic, key.0, &[key.1])?;
+                self.remove_deleted()
+            }
             None => log.delete(),
         }
     }
@@ -46,7 +66,8 @@ impl LogDir {
         for topic_id in listed {
             self.delete_all(topic, topic_id, &[partition])?;
         }
-        self.delete_all(topic, Uuid::nil(), &[partition])
+        self.delete_all(topic, Uuid::nil(), &[partition])?;
+        self.remove_deleted()
     }
 
     /// Drops from the catalogue what has no folder and belongs to no topic that `is_known`: the deletion
@@ -87,7 +108,8 @@ impl LogDir {
         })
     }
 
-    /// Deletes partitions of a topic: first for good under another name, then their files.
+    /// Deletes partitions of a topic for good, under another name. Their files are left to
+    /// [`LogDir::remove_deleted`].
     pub fn delete_all(
         &self,
         topic: &str,
@@ -103,28 +125,88 @@ impl LogDir {
         }
         self.journal.forget(&keys, Offset::MAX)?;
         let mut doomed = Vec::new();
-        for number in partitions {
-            let dir = self.path.join(names::partition_folder(topic, *number));
+        for key in &keys {
+            let dir = self.path.join(names::partition_folder(topic, key.1));
             if self.env.disk.exists(&dir) {
-                doomed.push(crate::log::rename_doomed(&self.env, &dir)?);
+                doomed.push((crate::log::rename_doomed(&self.env, &dir)?, *key));
             }
         }
         if !doomed.is_empty() {
             files::sync_dir(&*self.env.disk, &self.path)?;
         }
-        {
-            let mut logs = self.logs.lock();
-            for key in &keys {
-                logs.open.remove(key);
-                logs.catalogue.remove(*key);
-            }
+        let mut logs = self.logs.lock();
+        let mut open = |key| logs.open.remove(&key).map(|(_, log)| log);
+        let gone: Vec<_> = doomed.into_iter().map(|(dir, key)| (dir, open(key))).collect();
+        for key in &keys {
+            logs.open.remove(key);
+            logs.catalogue.remove(*key);
         }
-        for dir in doomed {
-            let removed = self.env.disk.remove_dir_all(&dir);
-            removed.map_err(|error| LogError::io(&dir, "remove", error))?;
-        }
+        drop(logs);
+        self.deleted.waiting.lock().extend(gone);
         Ok(())
     }
+
+    /// Removes the files of what was deleted; what cannot be removed, or is left when the folder is closed,
+    /// is at the next start. May take long, and nobody should wait for it.
+    pub fn remove_deleted(&self) -> Result<(), LogError> {
+        let _one_at_a_time = self.deleted.removing.lock();
+        let mut failed = None;
+        while self.may_remove() {
+            let Some((dir, log)) = self.deleted.waiting.lock().pop_front() else { break };
+            if let Err(error) = self.remove_folder(&dir, log) {
+                failed = Some(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits until nobody removes anything; for whoever has closed the folder to that.
+    pub(super) fn end_removing(&self) {
+        drop(self.deleted.removing.lock());
+    }
+
+    fn may_remove(&self) -> bool {
+        self.fence.get().is_none() && !self.logs.lock().closed
+    }
+
+    fn remove_folder(&self, dir: &Path, log: Option<Arc<Log>>) -> Result<(), LogError> {
+        let disk = &*self.env.disk;
+        let read = log.map(files_read).unwrap_or_default();
+        let entries = disk.read_dir(dir).map_err(|error| LogError::io(dir, "list", error))?;
+        for entry in entries {
+            // All others are small. Whoever reads a log that rests has had long to do it, and finds the
+            // end of the file before its time.
+            let is_large = matches!(names::parse_segment_file(&entry.name), Some((_, kind))
+                if kind.starts_with(names::LOG));
+            if is_large && !read.contains(&OsString::from(&entry.name)) {
+                let path = dir.join(&entry.name);
+                files::shrink_while(disk, &path, || self.may_remove());
+                if !self.may_remove() {
+                    return Ok(());
+                }
+                files::remove(disk, &path)?;
+            }
+        }
+        disk.remove_dir_all(dir).map_err(|error| LogError::io(dir, "remove", error))
+    }
+}
+
+/// The names of a log's segment files that somebody reads, or may yet. The folder has another name by now,
+/// so that nobody opens one any more; but the last of them is open as long as somebody has the log.
+fn files_read(log: Arc<Log>) -> BTreeSet<OsString> {
+    *log.warm.lock() = crate::segment::Warm::default();
+    let doomed = std::mem::take(&mut *log.doomed.lock());
+    let doomed = doomed.into_iter().flat_map(|doomed| doomed.segments).map(|(segment, _)| segment);
+    let segments: Vec<Arc<Segment>> = log.segments.load().iter().cloned().chain(doomed).collect();
+    drop(log);
+    let is_read = |segment: Arc<Segment>| {
+        let name = segment.path().file_name()?.to_owned();
+        let file = segment.file_on_disk().map(|file| Arc::downgrade(&file))?;
+        // With it goes what it holds open itself.
+        drop(segment);
+        (file.strong_count() > 0).then_some(name)
+    };
+    segments.into_iter().filter_map(is_read).collect()
 }
 
 /// Finishes deletions of whole partitions that were interrupted.
@@ -138,3 +220,6 @@ pub(super) fn remove_doomed(disk: &dyn Disk, path: &Path) -> Result<(), LogDirEr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -454,3 +454,54 @@ fn a_failure_to_write_behind_fences_the_folder() {
     assert!(dir.fenced().is_some());
     log.commit().unwrap_err();
 }
+
+/// Reads go on, of what was left in order; all else waits for the next start.
+#[test]
+fn a_log_that_is_opened_in_a_folder_that_has_failed_changes_nothing() {
+    let sim = Sim::new(1);
+    let dir = open(&sim).unwrap();
+    let id = Uuid::from_u128(9);
+    let log = |dir: &LogDir, n| dir.open_log("t", n, id, LogConfig::default());
+    for partition in 0..2 {
+        append(&sim, &log(&dir, partition).unwrap());
+    }
+    dir.commit().unwrap();
+    drop(dir);
+    sim.disk.crash(CrashLoss::Nothing);
+    let dir = open(&sim).unwrap();
+    // One is not opened after the process was killed, the other one is and rests.
+    drop(log(&dir, 1).unwrap());
+    dir.rest_unused();
+    dir.rest_unused();
+    assert!(dir.is_unrecovered(id, 0) && dir.resting(id, 1).is_some());
+    let segment = "00000000000000000000";
+    let left: Vec<PathBuf> = [0, 1]
+        .iter()
+        .flat_map(|partition| {
+            ["log.deleted", "index.cleaned", "log.1.tmp"].map(|end| (partition, end))
+        })
+        .map(|(partition, end)| Path::new(DATA).join(format!("t-{partition}/{segment}.{end}")))
+        .collect();
+    for path in &left {
+        sim.disk.open(path, OpenMode::Create).unwrap();
+    }
+    dir.fence.set(LogError::NotInMemory).unwrap();
+    let before = sim.disk.changes();
+    for partition in [0, 2] {
+        let refused = log(&dir, partition);
+        assert!(matches!(refused, Err(LogError::Fenced { .. })), "{partition}: {refused:?}");
+    }
+    let read = log(&dir, 1).unwrap();
+    assert_eq!(read.log_end(), Offset(1));
+    read.read(Offset(0), Offset(1), 100, true).unwrap().load().unwrap();
+    assert!(matches!(dir.checkpoint(), Err(LogError::Fenced { .. })));
+    assert!(dir.close().is_err());
+    assert_eq!(sim.disk.changes(), before);
+    assert!(left.iter().all(|path| sim.disk.exists(path)));
+    drop((read, dir));
+    let dir = open(&sim).unwrap();
+    for partition in [0, 1] {
+        assert_eq!(log(&dir, partition).unwrap().log_end(), Offset(1));
+    }
+    assert!(!left.iter().any(|path| sim.disk.exists(path)));
+}

@@ -33,6 +33,7 @@ impl Opening<'_> {
         if let Some(known) = Quarantine::read(self.env, self.dir)? {
             self.quarantine = known;
         } else {
+            self.check_fence()?;
             tracing::error!(
                 file = %self.dir.join(names::QUARANTINE).display(),
                 "the list of damaged records is damaged itself; all records are checked again"
@@ -188,7 +189,7 @@ impl Opening<'_> {
         for damage in &self.found {
             damage.report(self.dir);
         }
-        if forgotten || !self.found.is_empty() {
+        if (forgotten || !self.found.is_empty()) && !self.is_fenced() {
             self.quarantine.write(self.env, self.dir)?;
         }
         Ok(())

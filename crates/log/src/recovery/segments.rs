@@ -71,6 +71,7 @@ impl Opening<'_> {
             keep = 0;
         }
         if keep > 0
+            && !self.is_fenced()
             && let (Some(joined), Some(first)) = (self.journal, found.get(keep))
         {
             joined.forget(first.base)?;
@@ -166,6 +167,7 @@ impl Opening<'_> {
         let base = segments.last().map_or(log_start, |last| last.extent().next);
         // Before anything is made that the next start would take for what is left of the log.
         self.check_end(base)?;
+        self.check_fence()?;
         self.remove_indexes(base)?;
         let path = self.dir.join(names::segment_file(base, names::LOG));
         let file = self

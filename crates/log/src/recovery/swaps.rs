@@ -31,6 +31,7 @@ impl Opening<'_> {
             }
         }
         for swap in swaps {
+            self.check_fence()?;
             for entry in &entries {
                 if let Some((base, kind)) = names::parse_segment_file(&entry.name)
                     && swap.replaces(base, kind)

@@ -1,12 +1,13 @@
 //! What a syncer does when it lacks something: who is told, who waits, and who is tried again.
 
+use std::path::Path;
 use std::sync::atomic::AtomicI64;
 
-use env::sim::SimDisk;
+use env::sim::{Sim, SimDisk};
 
 use super::*;
-use crate::LogConfig;
-use crate::testing::{AtOnce, Bench};
+use crate::testing::{AtOnce, Bench, TOPIC};
+use crate::{JournalConfig, LogConfig};
 
 #[expect(dead_code, reason = "the trials, whose file this is, need more of it")]
 #[path = "../../tests/common/errors.rs"]
@@ -79,13 +80,13 @@ fn on_a_full_disk_a_sync_that_lacked_room_is_not_tried_and_one_that_lacked_a_des
     syncer.retry_starved();
     let lacking = |of_room| {
         let starved = syncer.shared.starved.lock();
-        starved.iter().filter(|starved| starved.of_room == of_room).count()
+        starved.values().filter(|starved| starved.of_room == of_room).count()
     };
     assert_eq!((lacking(true), lacking(false)), (1, 0), "tried without room");
 
     // There is room for this sync, but not yet for producers.
     bench.sim.disk.limit_space(1 << 20);
-    for starved in &mut *syncer.shared.starved.lock() {
+    for starved in syncer.shared.starved.lock().values_mut() {
         starved.of_room = false;
     }
     assert!(bench.dir.is_full());
@@ -105,6 +106,45 @@ fn who_waits_for_room_is_told_when_the_folder_fails() {
     syncer.retry_starved();
     syncer.stop();
     assert!(ear.failed());
+}
+
+#[test]
+fn a_log_that_is_tried_again_and_again_is_remembered_once() {
+    let (bench, _ear, syncer) = starved(|disk| disk.limit_space(0));
+    for _ in 0..3 {
+        syncer.request(&bench.log);
+    }
+    // Ends when everything was tried.
+    syncer.stop();
+    assert_eq!(syncer.shared.starved.lock().len(), 1);
+}
+
+/// The commit of the moment has no room, but an earlier one, that of somebody else, had carried its record.
+#[test]
+fn who_is_durable_already_is_told_so_on_a_full_disk() {
+    let sim = Sim::new(1);
+    // The next entry needs another file.
+    let journal = JournalConfig { file_bytes: 4096, ..JournalConfig::default() };
+    let dir = LogDir::open_with(&sim.env(), Path::new("/data"), 1, None, journal).unwrap();
+    let log = dir.open_log("t", 0, TOPIC, LogConfig::default()).unwrap();
+    let bench = Bench { sim, dir: Arc::new(dir), log };
+    let ear = Ear::of(&bench.log);
+    bench.append(&["a"]);
+    bench.dir.commit().unwrap();
+    assert_eq!(bench.log.durable_end(), Offset(0), "it was not told");
+    let other = bench.dir.open_log("t", 1, TOPIC, LogConfig::default()).unwrap();
+    let batch = bench.builder(&["b"]).build().unwrap();
+    other.append_as_leader(&batch, records::LeaderEpoch(0), crate::Origin::Client).unwrap();
+    bench.sim.disk.limit_space(0);
+    let syncer = syncer(&bench);
+    syncer.request(&other);
+    syncer.request(&bench.log);
+    syncer.stop();
+    assert_eq!(ear.durable.load(Ordering::Acquire), 1);
+    assert!(!ear.failed());
+    let starved = syncer.shared.starved.lock();
+    let waiting: Vec<&Path> = starved.values().map(|starved| starved.log.dir()).collect();
+    assert_eq!(waiting, [other.dir()], "only the other one has to wait for room");
 }
 
 /// Else produces would be taken and never answered.

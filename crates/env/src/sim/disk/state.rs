@@ -28,6 +28,8 @@ pub(super) struct State {
     pub files: BTreeMap<Inode, Content>,
     pub names: Names,
     pub locks: BTreeSet<PathBuf>,
+    /// Folders that a process holds open to sync everything by.
+    pub watched: BTreeSet<PathBuf>,
     pub faults: Faults,
     pub lie: Option<Lie>,
     /// Changes asked for so far, refused ones included.

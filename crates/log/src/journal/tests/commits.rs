@@ -131,7 +131,8 @@ fn a_process_without_a_free_descriptor_does_not_fence_the_folder() {
     // There is no file of the journal yet.
     sim.disk.limit_handles(0);
     dir.commit().unwrap_err();
-    dir.write_behind().unwrap_err();
+    // That one has a descriptor of its own.
+    dir.write_behind().unwrap();
     assert!(dir.fenced().is_none(), "{:?}", dir.fenced());
     sim.disk.limit_handles(100);
     assert_eq!(log.commit().unwrap(), Offset(1));

@@ -277,3 +277,33 @@ fn a_log_that_is_closed_leaves_no_deleted_segments() {
     dir.close().unwrap();
     assert_eq!(left(), Vec::<String>::new());
 }
+
+/// What the journal says from then on is needed for its records, but the marks that came before it are old:
+/// those of a cut would lower the newer ones.
+#[test]
+fn a_catalogue_that_does_not_release_the_journal_is_newer_than_the_marks_in_it() {
+    let sim = Sim::new(1);
+    let dir = open(&sim);
+    let log = log(&dir, 0);
+    (0..3).for_each(|_| append(&sim, &log));
+    log.sync().unwrap();
+    log.truncate_to(Offset(1)).unwrap();
+    append(&sim, &log);
+    log.commit().unwrap();
+    log.sync().unwrap();
+    dir.write_catalogue(dir.journal.next_entry(), false).unwrap();
+    // One more cut is newer than the catalogue.
+    append(&sim, &log);
+    log.sync().unwrap();
+    let marks = |dir: &LogDir| dir.logs.lock().catalogue.get((TOPIC, 0)).unwrap().marks;
+    let restarted = |sim: &Sim| {
+        let copy = Sim { disk: Arc::new(sim.disk.duplicate()), ..Sim::new(2) };
+        copy.disk.crash(CrashLoss::Nothing);
+        open(&copy)
+    };
+    let known = marks(&restarted(&sim));
+    assert_eq!((known.recovery_point, known.durable_end), (Offset(2), Offset(2)));
+    log.truncate_to(Offset(1)).unwrap();
+    let known = marks(&restarted(&sim));
+    assert_eq!((known.recovery_point, known.durable_end), (Offset(1), Offset(1)));
+}
