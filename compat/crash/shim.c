@@ -4,7 +4,8 @@
  * calls fail too, as on a full disk, but for those that give room back; 2: those as well, as on a disk that died.
  * FAULT_REPORT: a file that gets one line for each call that failed, and at the end of the process the number of calls.
  *
- * FAULT_LIE: syncs of files whose names end so (an empty text: of all, folders too) are answered and not done.
+ * FAULT_LIE: syncs of files whose names end so (an empty text: of all, folders too) are answered and not done, and
+ * nothing of these files goes past the page cache: it stands for the cache of a disk, which loses what is not synced.
  *
  * A write that fails writes half before, as a torn one does. */
 #define _GNU_SOURCE
@@ -131,6 +132,22 @@ PWRITEV(pwritev64)
 SYNC(fsync)
 SYNC(fdatasync)
 SYNC(syncfs)
+
+#define FCNTL(name) \
+    int name(int fd, int command, ...) { \
+        REAL(int, name, int, int, ...); \
+        va_list rest; \
+        va_start(rest, command); \
+        void *argument = va_arg(rest, void *); \
+        va_end(rest); \
+        if (command == F_SETFL && ((long)argument & O_DIRECT) && is_lie(fd)) { \
+            errno = EINVAL; \
+            return -1; \
+        } \
+        return real(fd, command, argument); \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
 
 #define TRUNCATE(name) \
     int name(int fd, off_t len) { \

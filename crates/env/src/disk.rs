@@ -14,8 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use rustix::fs::Advice;
+use rustix::fs::{Advice, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
+
+/// What is written to a file of [`OpenMode::Direct`] begins and ends at multiples of this, in the file and
+/// in memory.
+pub const PAGE_BYTES: usize = 4096;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,9 @@ pub enum OpenMode {
     Create,
     /// It must not exist; read and write.
     CreateNew,
+    /// Created when missing; only written, in whole pages, and past the page cache where the file system
+    /// can: for what this process does not read again. It is as little durable before a sync.
+    Direct,
 }
 
 /// A name in a folder.
@@ -237,6 +244,8 @@ struct SystemFile {
     file: std::fs::File,
     /// The file system does not say what is in memory: a tmpfs, which has all of it there, or an old one.
     silent: AtomicBool,
+    /// What is written goes past the page cache.
+    direct: AtomicBool,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -247,11 +256,14 @@ impl Disk for SystemDisk {
         match mode {
             OpenMode::Read => &mut options,
             OpenMode::Write => options.write(true),
-            OpenMode::Create => options.write(true).create(true).truncate(false),
+            OpenMode::Create | OpenMode::Direct => options.write(true).create(true).truncate(false),
             OpenMode::CreateNew => options.write(true).create_new(true),
         };
         let file = options.open(path)?;
-        Ok(Arc::new(SystemFile { file, silent: AtomicBool::new(false) }))
+        // A file system that cannot says so here, or at the first write.
+        let direct = mode == OpenMode::Direct && set_direct(&file, true).is_ok();
+        let (silent, direct) = (AtomicBool::new(false), AtomicBool::new(direct));
+        Ok(Arc::new(SystemFile { file, silent, direct }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -398,7 +410,11 @@ impl File for SystemFile {
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(more) => written += more,
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
+                // Not so, or not in pages as small as ours.
+                Err(Errno::INVAL) if self.direct.swap(false, Ordering::Relaxed) => {
+                    set_direct(&self.file, false)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -430,6 +446,13 @@ impl File for SystemFile {
     }
 }
 
+/// Has what is written to an open file go past the page cache, or through it.
+fn set_direct(file: &std::fs::File, on: bool) -> io::Result<()> {
+    let mut flags = rustix::fs::fcntl_getfl(file)?;
+    flags.set(OFlags::DIRECT, on);
+    Ok(rustix::fs::fcntl_setfl(file, flags)?)
+}
+
 /// What is left of `parts` after their first `skip` bytes.
 fn rest_of<'a>(parts: &'a [IoSlice<'a>], mut skip: usize) -> Vec<IoSlice<'a>> {
     let mut rest = Vec::with_capacity(parts.len());
@@ -443,3 +466,6 @@ fn rest_of<'a>(parts: &'a [IoSlice<'a>], mut skip: usize) -> Vec<IoSlice<'a>> {
     }
     rest
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@
 //! What a crash leaves: the files of the ring, of which the last entry may be torn. The number of the
 //! first entry that is needed is in the catalogue ([`crate::catalogue`]).
 
+mod buffer;
 mod chain;
 mod entry;
 mod member;
@@ -35,6 +36,7 @@ use parking_lot::Mutex;
 use records::Offset;
 use uuid::Uuid;
 
+use self::buffer::Buffer;
 use self::chain::Chain;
 use self::chain::JournalDamage;
 pub(crate) use self::chain::{Described, describe};
@@ -100,7 +102,7 @@ impl Default for JournalConfig {
 struct Pending {
     /// Groups are numbered from 1.
     number: u64,
-    body: Vec<u8>,
+    body: Buffer,
     /// Whose batches are in it, each once.
     members: Vec<Arc<Member>>,
     /// What the definitions of all of them would take.
@@ -130,7 +132,7 @@ struct Writer {
     /// Partitions defined in the file that is written to: the turn of the ring, and their numbers.
     defined: (u64, BTreeSet<u32>),
     /// An empty buffer for the next to come.
-    spare: Vec<u8>,
+    spare: Buffer,
     /// What a full disk kept from being written, or that there was no descriptor for another file: it
     /// goes before all that came later.
     stuck: Option<Group>,
@@ -192,7 +194,7 @@ impl Journal {
             ring: Ring::open(disk, &folder, config.file_bytes, start, &chain.lasts())?,
             next: chain.next,
             defined: (0, BTreeSet::new()),
-            spare: Vec::new(),
+            spare: Buffer::default(),
             stuck: None,
         };
         let journal = Journal {
@@ -202,7 +204,7 @@ impl Journal {
             life: env.random.next_u64(),
             config,
             writer: Mutex::new(writer),
-            pending: Mutex::new(Pending::empty(1, Vec::new())),
+            pending: Mutex::new(Pending::empty(1, Buffer::default())),
             proof: Proof::default(),
             held: Arc::new(HeldBytes::new(config.hold)),
             members: AtomicU32::new(0),
@@ -238,9 +240,10 @@ impl Journal {
         }
         pending.touch(member);
         pending.is_news = true;
-        entry::put_write(&mut pending.body, member.number, base, position, len);
+        let body = pending.body.records();
+        entry::put_write(body, member.number, base, position, len);
         for part in parts {
-            pending.body.extend_from_slice(part);
+            body.extend_from_slice(part);
         }
         member.written.store(end.0, Ordering::Release);
         true
@@ -253,7 +256,7 @@ impl Journal {
             self.commit_stuck()?;
             let mut pending = self.pending.lock();
             for &(topic_id, partition) in some {
-                Record::Forget { topic_id, partition, below }.put(&mut pending.body);
+                Record::Forget { topic_id, partition, below }.put(pending.body.records());
             }
             pending.is_news = true;
             drop(pending);
@@ -270,11 +273,11 @@ impl Journal {
         if reason == Reason::Cut {
             let (topic_id, partition) = (member.topic_id, member.partition);
             let below = Offset::MAX;
-            Record::Forget { topic_id, partition, below }.put(&mut pending.body);
+            Record::Forget { topic_id, partition, below }.put(pending.body.records());
             // The one must not be read without the other, whatever became of earlier entries.
-            member.definition().put(&mut pending.body);
+            member.definition().put(pending.body.records());
         }
-        Record::Marks { log: member.number, marks }.put(&mut pending.body);
+        Record::Marks { log: member.number, marks }.put(pending.body.records());
     }
 
     fn entry_bytes_max(&self) -> usize {
@@ -320,8 +323,8 @@ impl Journal {
         }
     }
 
-    fn commit_group(&self, writer: &mut Writer, group: Group) -> Result<(), LogError> {
-        match writer.write(&*self.env.disk, self, &group.pending) {
+    fn commit_group(&self, writer: &mut Writer, mut group: Group) -> Result<(), LogError> {
+        match writer.write(&*self.env.disk, self, &mut group.pending) {
             Ok(grown) => self.room.take(grown),
             Err(error) if error.is_passing() => {
                 // What lies torn behind the last entry is written over by the next try.
@@ -379,10 +382,10 @@ impl Journal {
 
     /// Nothing was committed for a while: what was kept for the next commit is given back.
     fn give_back_buffers(&self) {
-        self.writer.lock().spare = Vec::new();
+        self.writer.lock().spare = Buffer::default();
         let mut pending = self.pending.lock();
         if pending.body.is_empty() {
-            pending.body = Vec::new();
+            pending.body = Buffer::default();
         }
     }
 
@@ -444,7 +447,7 @@ impl Journal {
 }
 
 impl Pending {
-    fn empty(number: u64, body: Vec<u8>) -> Pending {
+    fn empty(number: u64, body: Buffer) -> Pending {
         let members = Vec::new();
         Pending { number, body, members, definitions: 0, is_news: false, is_proof: false }
     }
@@ -468,7 +471,7 @@ impl Writer {
         &mut self,
         disk: &dyn Disk,
         journal: &Journal,
-        pending: &Pending,
+        pending: &mut Pending,
     ) -> Result<u64, LogError> {
         // The most it may take, as the definitions depend on the place.
         let most = HEADER_LEN + pending.definitions + pending.body.len();
@@ -483,7 +486,6 @@ impl Writer {
                 member.definition().put(&mut definitions);
             }
         }
-        let body: [&[u8]; 2] = [&definitions, &pending.body];
         let len = HEADER_LEN + definitions.len() + pending.body.len();
         let header = Header {
             sequence: self.next,
@@ -491,7 +493,9 @@ impl Writer {
             len: u32::try_from(len).unwrap_or(u32::MAX),
             directory: journal.directory,
         };
-        match self.ring.write(place, self.next, &header.encode(&body), &body) {
+        let header = header.encode(&[&definitions, pending.body.bytes()]);
+        let entry = pending.body.pages(&[&header, &definitions]);
+        match self.ring.write(place, self.next, entry) {
             Ok(grown) => {
                 self.next += 1;
                 Ok(grown)

@@ -173,8 +173,8 @@ impl Disk for SimDisk {
         let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
         let inode = match mode {
             OpenMode::Read | OpenMode::Write => found?,
-            OpenMode::Create if missing => state.create(path)?,
-            OpenMode::Create => found?,
+            OpenMode::Create | OpenMode::Direct if missing => state.create(path)?,
+            OpenMode::Create | OpenMode::Direct => found?,
             OpenMode::CreateNew if missing => state.create(path)?,
             OpenMode::CreateNew => return Err(io::ErrorKind::AlreadyExists.into()),
         };
@@ -185,7 +185,7 @@ impl Disk for SimDisk {
             generation: state.generation,
             inode,
             path: path.to_owned(),
-            writable: mode != OpenMode::Read,
+            mode,
         }))
     }
 

@@ -4,7 +4,6 @@
 //! it, so that an entry is whole or does not count. No I/O.
 
 use std::fmt;
-use std::io::IoSlice;
 
 use records::Offset;
 use uuid::Uuid;
@@ -276,13 +275,6 @@ impl<'a> Cursor<'a> {
             _ => return None,
         })
     }
-}
-
-/// Zeros that fill the last page of an entry of `len` bytes.
-pub(super) fn filler(len: u64) -> IoSlice<'static> {
-    const ZEROS: &[u8; 4096] = &[0; 4096];
-    let missing = usize::try_from(footprint(len) - len).unwrap_or(0);
-    IoSlice::new(ZEROS.get(..missing).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //!
 //! A file is used from its beginning to its end and then left alone until no entry in it is needed;
 //! then it is used again as it is. A file that holds something everywhere is synced twice as fast as
-//! one that grows, so a new one is filled with zeros a little ahead of what is written to it.
+//! one that grows, so a new one is filled with zeros a little ahead of what is written to it. All of it goes
+//! past the page cache where the file system can: nobody reads it again but a start, and the copy into the
+//! cache and the way out of it cost the committer as much as the rest of a commit.
 //!
 //! The names of the files say nothing: the numbers of the entries order them.
 
@@ -11,10 +13,11 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use env::disk::OpenMode;
+use env::disk::{OpenMode, PAGE_BYTES};
 use env::{Disk, File};
 
-use super::entry::{self, ALIGNMENT, HEADER_LEN};
+use super::buffer;
+use super::entry::{self, ALIGNMENT};
 use crate::error::LogError;
 use crate::files;
 use crate::names::JOURNAL;
@@ -72,7 +75,7 @@ impl Ring {
         let mut slots = Vec::new();
         for path in paths(disk, folder)? {
             let failed = |error| LogError::io(&path, "open", error);
-            let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
+            let file = disk.open(&path, OpenMode::Direct).map_err(failed)?;
             let filled = file.len().map_err(failed)? / ALIGNMENT * ALIGNMENT;
             let last = lasts.get(&path).copied().unwrap_or(0);
             slots.push(Slot { file, path, filled, last });
@@ -140,42 +143,34 @@ impl Ring {
         // It may be there, and then it is empty: its folder could not be synced the last time, for want of
         // a descriptor, and nothing is written to a file before that is done.
         let file = disk
-            .open(&path, OpenMode::Create)
+            .open(&path, OpenMode::Direct)
             .map_err(|error| LogError::of_write(&path, "create", error))?;
         files::sync_dir(disk, &self.folder)?;
         self.slots.push(Slot { file, path, filled: 0, last: 0 });
         Ok(self.slots.len() - 1)
     }
 
-    /// Writes an entry at its place and makes it durable. Says by how much the file grew.
-    pub fn write(
-        &mut self,
-        place: Place,
-        sequence: u64,
-        head: &[u8; HEADER_LEN],
-        body: &[&[u8]],
-    ) -> Result<u64, LogError> {
+    /// Writes an entry, in whole pages, at its place and makes it durable. Says by how much the file grew.
+    pub fn write(&mut self, place: Place, sequence: u64, entry: &[u8]) -> Result<u64, LogError> {
         let Some(slot) = self.slots.get_mut(place.slot) else { return Err(LogError::Closed) };
-        let len: usize = HEADER_LEN + body.iter().map(|part| part.len()).sum::<usize>();
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
-        let mut parts = vec![IoSlice::new(head)];
-        parts.extend(body.iter().map(|part| IoSlice::new(part)));
-        parts.push(entry::filler(len));
-        let end = place.position + entry::footprint(len);
+        let len = u64::try_from(entry.len()).unwrap_or(u64::MAX);
+        let end = place.position + len;
         let failed = |doing| {
             let path = &slot.path;
             move |error| LogError::io(path, doing, error)
         };
         let before = slot.filled;
         slot.file
-            .write_all_at(&parts, place.position)
+            .write_all_at(&[IoSlice::new(entry)], place.position)
             .map_err(|error| LogError::of_write(&slot.path, "write", error))?;
         if end > slot.filled {
             let more = slot.filled.clamp(FILLED_MIN, FILLED_MAX);
             let more = more.min(self.file_bytes.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
-            let zeros = vec![0; usize::try_from(more).unwrap_or(0)];
-            slot.filled = match slot.file.write_all_at(&[IoSlice::new(&zeros)], end) {
-                Ok(()) => end + more,
+            let more = usize::try_from(more).unwrap_or(0);
+            let zeros = vec![0; more + PAGE_BYTES];
+            let zeros = buffer::pages_in(&zeros, more);
+            slot.filled = match slot.file.write_all_at(&[IoSlice::new(zeros)], end) {
+                Ok(()) => end + zeros.len() as u64,
                 // Without them it is slower, no more.
                 Err(error) if error.kind() == std::io::ErrorKind::StorageFull => end,
                 Err(error) => return Err(failed("write")(error)),
@@ -184,7 +179,7 @@ impl Ring {
         slot.file.sync_data().map_err(failed("sync"))?;
         slot.last = sequence;
         self.position = end;
-        self.given += entry::footprint(len);
+        self.given += len;
         Ok(slot.filled.saturating_sub(before))
     }
 }

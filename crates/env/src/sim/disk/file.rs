@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::names::Inode;
 use super::stall::Stall;
 use super::state::{Fate, State, io_error};
-use crate::disk::File;
+use crate::disk::{File, OpenMode, PAGE_BYTES};
 
 #[derive(Debug)]
 pub(super) struct SimFile {
@@ -21,7 +21,7 @@ pub(super) struct SimFile {
     pub inode: Inode,
     /// By which it was opened.
     pub path: PathBuf,
-    pub writable: bool,
+    pub mode: OpenMode,
 }
 
 impl SimFile {
@@ -34,7 +34,22 @@ impl SimFile {
     }
 
     fn check_writable(&self) -> io::Result<()> {
-        if self.writable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        match self.mode {
+            OpenMode::Read => Err(io::ErrorKind::PermissionDenied.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Real file systems, too, mostly refuse what is not in whole pages.
+    fn check_pages(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let is_whole = |part: &IoSlice<'_>| {
+            part.as_ptr().align_offset(PAGE_BYTES) == 0 && part.len().is_multiple_of(PAGE_BYTES)
+        };
+        let whole = position.is_multiple_of(PAGE_BYTES as u64) && parts.iter().all(is_whole);
+        match self.mode {
+            OpenMode::Direct if !whole => Err(io::ErrorKind::InvalidInput.into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -44,6 +59,9 @@ impl File for SimFile {
     }
 
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        if self.mode == OpenMode::Direct {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let len = bytes.len();
         let is_cold =
             |state: &mut State| Ok(state.content(self.inode)?.in_memory(position, len) < len);
@@ -79,6 +97,7 @@ impl File for SimFile {
 
     fn write_all_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         self.check_writable()?;
+        self.check_pages(parts, position)?;
         let mut bytes: Vec<u8> = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
         for part in parts {
             bytes.extend_from_slice(part);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::disk::PAGE_BYTES;
 
 fn write(disk: &dyn Disk, path: &str, content: &str) -> Arc<dyn File> {
     let file = disk.open(Path::new(path), OpenMode::Create).unwrap();
@@ -289,4 +290,24 @@ fn a_read_that_takes_its_time_lets_others_go_on() {
     let mut bytes = [0; 3];
     file.read_at(&mut bytes, 0).unwrap();
     assert_eq!(&bytes, b"new");
+}
+
+#[test]
+fn past_the_page_cache_only_whole_pages_are_written() {
+    let disk = folder();
+    let file = disk.open(Path::new("/d/a"), OpenMode::Direct).unwrap();
+    let memory = vec![1; 3 * PAGE_BYTES];
+    let start = memory.as_ptr().align_offset(PAGE_BYTES);
+    let write = |from: usize, len: usize, position: u64| {
+        let part = &memory[start + from..][..len];
+        file.write_all_at(&[IoSlice::new(part)], position).map_err(|error| error.kind())
+    };
+    assert_eq!(write(0, PAGE_BYTES, PAGE_BYTES as u64), Ok(()));
+    let whole = file.len().unwrap();
+    let misaligned = [(1, PAGE_BYTES, 0), (0, PAGE_BYTES - 1, 0), (0, PAGE_BYTES, 512)];
+    for (from, len, position) in misaligned {
+        assert_eq!(write(from, len, position), Err(io::ErrorKind::InvalidInput));
+    }
+    assert_eq!(file.len().unwrap(), whole);
+    assert!(file.read_at(&mut [0; 1], 0).is_err(), "whoever reads it reads through the page cache");
 }
