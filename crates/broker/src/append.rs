@@ -1,11 +1,12 @@
 //! Appending batches to partitions, and waiting until they are acknowledged.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use log::Origin;
 use records::Offset;
-use replication::{AppendRefusal, Appended, Partition};
-use tokio::sync::Notify;
+use replication::{AppendRefusal, Appended, Partition, Place};
 
 use crate::topic_table::Topic;
 
@@ -46,8 +47,7 @@ pub enum Unacknowledged {
 }
 
 /// How it ended for what lies below `offset`; `None` as long as that is open.
-#[must_use]
-pub fn outcome(partition: &Partition, offset: Offset) -> Option<Result<(), Unacknowledged>> {
+fn outcome(partition: &Partition, offset: Offset) -> Option<Result<(), Unacknowledged>> {
     if partition.high_watermark() >= offset {
         Some(Ok(()))
     } else if partition.is_retired() {
@@ -64,16 +64,56 @@ pub async fn acknowledged(
     partition: &Arc<Partition>,
     offset: Offset,
 ) -> Result<(), Unacknowledged> {
-    let notify = Arc::new(Notify::new());
-    loop {
-        // In line before it is looked: whoever fences the folder or deletes the topic afterwards tells
-        // those in line.
-        let ticket = partition.waiters().wait(offset, &notify);
-        if let Some(outcome) = outcome(partition, offset) {
-            return outcome;
+    let mut waiting = Acknowledgement::of(partition.clone(), offset);
+    poll_fn(|context| waiting.poll(context)).await
+}
+
+/// Waits until everything below an offset of a partition is acknowledged; leaves the line when it is
+/// dropped.
+#[derive(Debug)]
+pub struct Acknowledgement {
+    partition: Arc<Partition>,
+    offset: Offset,
+    place: Option<Place>,
+}
+
+impl Acknowledgement {
+    /// Not in line yet.
+    #[must_use]
+    pub fn of(partition: Arc<Partition>, offset: Offset) -> Acknowledgement {
+        Acknowledgement { partition, offset, place: None }
+    }
+
+    /// How it ended, if it did; else the task is woken when that may be so.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unacknowledged>> {
+        let Acknowledgement { partition, offset, place } = self;
+        if let Some(outcome) = outcome(partition, *offset) {
+            if outcome.is_ok() {
+                // Who moved the watermark calls all whom it has reached.
+                *place = None;
+            }
+            return Poll::Ready(outcome);
         }
-        if ticket.is_some() {
-            notify.notified().await;
+        // In line before it is looked again: whoever fences the folder or deletes the topic afterwards
+        // tells those in line.
+        *place = partition.waiters().stand(*place, *offset, context.waker());
+        match outcome(partition, *offset) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+
+    /// How it ended, as [`outcome`] says.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Result<(), Unacknowledged>> {
+        outcome(&self.partition, self.offset)
+    }
+}
+
+impl Drop for Acknowledgement {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.partition.waiters().leave(place);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading batches below the high watermark, and waiting for more.
 
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 use log::{ReadError, Slice, Wait};
 use records::{LeaderEpoch, Offset};
@@ -103,13 +104,24 @@ pub fn check_epoch(
 
 /// Waits until one of the partitions has acknowledged something at or above its offset.
 pub async fn news(partitions: &[(Arc<Partition>, Offset)]) {
-    let notify = Arc::new(Notify::new());
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
     let mut tickets = Vec::with_capacity(partitions.len());
     for (partition, beyond) in partitions {
-        match partition.waiters().wait(beyond.next(), &notify) {
+        match partition.waiters().wait(beyond.next(), &waker) {
             Some(ticket) => tickets.push(ticket),
             None => return,
         }
     }
-    notify.notified().await;
+    woken.0.notified().await;
+}
+
+/// One who stands in many lines, and has to be in each only once, whatever else wakes its task.
+#[derive(Debug, Default)]
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Woken>) {
+        self.0.notify_one();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use env::clock::Deadline;
 use smallvec::SmallVec;
 
 use crate::output::{FilePiece, Piece};
@@ -19,6 +20,8 @@ pub(crate) struct Parked {
     pub(crate) future: Pin<Box<dyn Future<Output = Answer> + Send>>,
     /// Whether produces behind it may be looked at before it is answered.
     pub(crate) lets_produces_pass: bool,
+    /// When it wants to be polled again, whatever has come: it looks at the time itself.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// What comes of a request.
@@ -61,11 +64,15 @@ impl Answer {
 impl Reply {
     /// An answer that nothing may overtake: requests behind it wait, as in Kafka.
     pub(crate) fn later(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
-        Reply::Later(Parked { future: Box::pin(future), lets_produces_pass: false })
+        Reply::Later(Parked { future: Box::pin(future), lets_produces_pass: false, deadline: None })
     }
 
     /// An answer whose effect is made already: produces behind it may be looked at.
-    pub(crate) fn passing(future: impl Future<Output = Answer> + Send + 'static) -> Reply {
-        Reply::Later(Parked { future: Box::pin(future), lets_produces_pass: true })
+    pub(crate) fn passing(
+        deadline: Deadline,
+        future: impl Future<Output = Answer> + Send + 'static,
+    ) -> Reply {
+        let future = Box::pin(future);
+        Reply::Later(Parked { future, lets_produces_pass: true, deadline: Some(deadline) })
     }
 }

@@ -15,13 +15,13 @@ mod pipeline;
 mod watch;
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use broker::budget::Tally;
 use broker::limits::{FREE_OUTPUT_BYTES, OUTPUT_BYTES_MAX};
+use env::clock::{Deadline, Timer};
 use env::net::Stream;
 
 use self::pipeline::Pipeline;
@@ -62,7 +62,9 @@ pub(crate) struct Connection {
     /// The memory of all answers that are here.
     tally: Tally,
     watch: Watch,
-    timer: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// For the next look of the watch, or sooner for the first parked request; due at once as long as
+    /// there is none.
+    timer: Option<Timer>,
     closing: Option<Ended>,
 }
 
@@ -75,8 +77,7 @@ impl Connection {
             output: Output::default(),
             tally: budget.tally(),
             watch: Watch::new(shared.broker.env().clock.monotonic()),
-            // Due at once: the first look sets it.
-            timer: Box::pin(std::future::ready(())),
+            timer: None,
             session: Session::new(peer),
             closing: None,
             shared,
@@ -90,15 +91,15 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
-        while self.timer.as_mut().poll(context).is_ready() {
+        while self.timer.as_mut().is_none_or(|timer| timer.poll(context).is_ready()) {
             match self.look() {
-                Ok(next) => self.timer = Box::pin(env::clock::sleep(next)),
+                Ok(next) => self.set_timer(Deadline::after(next)),
                 Err(ended) => return Poll::Ready(ended),
             }
         }
         loop {
-            let held_up = self.dispatch_frames(context);
             self.collect_answers(context);
+            let held_up = self.dispatch_frames(context);
             let mut sent = 0;
             let cold_reads = self.shared.broker.cold_reads();
             let flushed = self.output.poll_flush(context, &mut self.stream, cold_reads, &mut sent);
@@ -158,8 +159,12 @@ impl Connection {
                 Ok(Reply::Now(answer)) => self.pipeline.push(answer),
                 Ok(Reply::Nothing) => {}
                 Ok(Reply::Later(parked)) => {
+                    let is_first = self.pipeline.is_empty();
                     self.pipeline.park(parked);
-                    self.collect_answers(context);
+                    // Behind another one it has its turn when that is answered.
+                    if is_first {
+                        self.collect_answers(context);
+                    }
                 }
                 Err(malformed) => self.closing = Some(Ended::Malformed(malformed)),
             }
@@ -202,12 +207,25 @@ impl Connection {
             holds_memory: self.input.held() > 0 || self.answers_cost() > FREE_OUTPUT_BYTES,
             replies: !self.output.is_empty() && !self.output.waits_for_disk(),
         };
-        if let Some(soon) = self.watch.sleep(|| clock.monotonic(), bed) {
-            self.timer = Box::pin(env::clock::sleep(soon));
-            // Registers the new timer with this task; it is not due yet.
-            let _ = self.timer.as_mut().poll(context).is_ready();
+        let look = self.watch.sleep(|| clock.monotonic(), bed).map(Deadline::after);
+        if let Some(soon) = look.into_iter().chain(self.pipeline.deadline()).min()
+            && let Some(timer) = &mut self.timer
+            && timer.deadline() > soon
+        {
+            timer.set(soon);
+            if timer.poll(context).is_ready() {
+                // So soon that nobody is told.
+                context.waker().wake_by_ref();
+            }
         }
         Poll::Pending
+    }
+
+    fn set_timer(&mut self, deadline: Deadline) {
+        match &mut self.timer {
+            Some(timer) => timer.set(deadline),
+            None => self.timer = Some(Timer::at(deadline)),
+        }
     }
 
     /// The timer's look: when to look again, or why to end.

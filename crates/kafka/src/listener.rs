@@ -13,6 +13,7 @@ use broker::Broker;
 use env::net::{Listener, Stream};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::connection::{Connection, Ended};
 use crate::fetch_sessions::FetchSessions;
@@ -89,16 +90,22 @@ impl Server {
     }
 }
 
+/// Accepts until it is to stop. The connections end with it: none of them has to look whether it is to
+/// stop each time it is woken.
 async fn accept(shared: Arc<Shared>, mut listener: Listener, mut stop: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stopped| *stopped) => return,
+            Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => match Place::take(&shared, peer.ip()) {
-                Ok(place) => serve(&shared, stream, peer, place, stop.clone()),
+                Ok(place) => {
+                    connections.spawn(serve(stop.clone(), shared.clone(), stream, peer, place));
+                }
                 Err(limit) => refused(&shared, peer, limit),
             },
             Err(error) => {
@@ -120,35 +127,28 @@ fn refused(shared: &Shared, peer: SocketAddr, limit: &'static str) {
     }
 }
 
-fn serve(
-    shared: &Arc<Shared>,
+/// Serves a connection to its end. Who stops the server waits for `_alive` to be gone, which is dropped
+/// last.
+async fn serve(
+    _alive: watch::Receiver<bool>,
+    shared: Arc<Shared>,
     stream: Stream,
     peer: SocketAddr,
-    place: Place,
-    mut stop: watch::Receiver<bool>,
+    _place: Place,
 ) {
-    let connection = Connection::new(shared.clone(), stream, peer);
-    tokio::spawn(async move {
-        let _place = place;
-        let ended = tokio::select! {
-            biased;
-            ended = connection.serve() => ended,
-            _ = stop.wait_for(|stopped| *stopped) => return,
-        };
-        match ended {
-            Ended::ByPeer => {}
-            Ended::Io(error) => tracing::debug!(%peer, %error, "connection lost"),
-            Ended::BadLength(len) => {
-                tracing::warn!(%peer, len, "connection closed: no frame has this length");
-            }
-            Ended::Malformed(what) => {
-                tracing::warn!(%peer, what, "connection closed: request not understood");
-            }
-            Ended::Idle => tracing::debug!(%peer, "connection closed: idle"),
-            Ended::Stalled => tracing::info!(%peer, "connection closed: half a request"),
-            Ended::SlowReader => tracing::info!(%peer, "connection closed: takes no answers"),
+    match Connection::new(shared, stream, peer).serve().await {
+        Ended::ByPeer => {}
+        Ended::Io(error) => tracing::debug!(%peer, %error, "connection lost"),
+        Ended::BadLength(len) => {
+            tracing::warn!(%peer, len, "connection closed: no frame has this length");
         }
-    });
+        Ended::Malformed(what) => {
+            tracing::warn!(%peer, what, "connection closed: request not understood");
+        }
+        Ended::Idle => tracing::debug!(%peer, "connection closed: idle"),
+        Ended::Stalled => tracing::info!(%peer, "connection closed: half a request"),
+        Ended::SlowReader => tracing::info!(%peer, "connection closed: takes no answers"),
+    }
 }
 
 /// A counted place among the connections, given up by dropping it.

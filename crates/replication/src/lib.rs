@@ -13,4 +13,4 @@ mod waiters;
 
 pub use in_sync::InSync;
 pub use partition::{AppendRefusal, Appended, Partition, PartitionId, Storage};
-pub use waiters::{Ticket, Waiters};
+pub use waiters::{Place, Ticket, Waiters};

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 
 use broker::limits::PIPELINE_REQUESTS_MAX;
+use env::clock::Deadline;
 
 use crate::answer::{Answer, Parked};
 
@@ -42,6 +43,14 @@ impl Pipeline {
             Some(_) => {
                 self.waiting.len() < PIPELINE_REQUESTS_MAX && api.is_none_or(|api| api == PRODUCE)
             }
+        }
+    }
+
+    /// When the first one has to be looked at, whatever has come. The others have their turn after it.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        match self.waiting.front()? {
+            Waiting::Parked(first) => first.deadline,
+            Waiting::Ready(_) => None,
         }
     }
 

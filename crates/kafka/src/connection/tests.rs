@@ -9,6 +9,7 @@ use broker::limits::{FRAME_PROGRESS_PERIOD, READER_STALL_MAX};
 use broker::{Broker, CreateTopic, Endpoint, Security, TopicRef};
 use bytes::Bytes;
 use env::Clock;
+use env::clock::Deadline;
 use env::net::Stream;
 use env::sim::Sim;
 use records::{BatchBuilder, Codec, Timestamp};
@@ -112,7 +113,14 @@ fn request<R: Request>(version: i16, correlation: i32, request: &R) -> Vec<u8> {
     encoded.to_bytes().unwrap().to_vec()
 }
 
+/// How long a produce waits for its acknowledgement.
+const PRODUCE_WAIT: Duration = Duration::from_secs(10);
+
 fn produce(correlation: i32, value: &[u8]) -> Vec<u8> {
+    produce_within(PRODUCE_WAIT, correlation, value)
+}
+
+fn produce_within(wait: Duration, correlation: i32, value: &[u8]) -> Vec<u8> {
     let mut batch = BatchBuilder::new(Codec::None);
     batch.push(Timestamp(1_767_225_600_000), None, Some(value), &[]);
     let records = Some(batch.build().unwrap());
@@ -123,7 +131,7 @@ fn produce(correlation: i32, value: &[u8]) -> Vec<u8> {
     };
     let body = ProduceRequest {
         acks: -1,
-        timeout_ms: 10_000,
+        timeout_ms: wait.as_millis().try_into().unwrap(),
         topic_data: vec![topic],
         ..ProduceRequest::default()
     };
@@ -235,6 +243,58 @@ async fn pipelined_produces_are_appended_and_answered_in_order() {
         assert_eq!(answered(&mut stream).await, Some(number));
     }
     assert_eq!(node.log_end(), i64::from(count));
+}
+
+#[tokio::test]
+async fn the_time_of_a_produce_runs_from_when_it_came() {
+    let node = Node::start().await;
+    let mut stream = node.connect().await;
+    node.sim.disk.stall_syncs(true);
+    let sent: Vec<u8> = (0..3).flat_map(|number| produce(number, b"v")).collect();
+    stream.write_all(&sent).await.unwrap();
+    while node.log_end() < 3 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    let late = Deadline::after(PRODUCE_WAIT + PRODUCE_WAIT / 2);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(answered(&mut stream).await);
+    }
+    let is_late = late.has_passed();
+    tokio::time::resume();
+    let topic = node.broker.topic(TopicRef::Name("t")).unwrap();
+    let waiting = topic.partition(0).unwrap().waiters().len();
+    node.sim.disk.stall_syncs(false);
+    assert_eq!(answers, [Some(0), Some(1), Some(2)]);
+    assert!(!is_late, "they waited one after the other");
+    assert_eq!(waiting, 0, "in line for what is answered");
+}
+
+#[tokio::test]
+async fn who_has_no_time_is_answered() {
+    let node = Node::start().await;
+    let mut stream = node.connect().await;
+    node.sim.disk.stall_syncs(true);
+    let mut answers = Vec::new();
+    for number in 0..3 {
+        stream.write_all(&produce_within(Duration::ZERO, number, b"v")).await.unwrap();
+        answers.push(answered(&mut stream).await);
+    }
+    node.sim.disk.stall_syncs(false);
+    assert_eq!(answers, [Some(0), Some(1), Some(2)]);
+}
+
+#[tokio::test]
+async fn connections_end_with_the_server() {
+    let node = Node::start().await;
+    let mut silent = node.connect().await;
+    let mut waits = node.connect().await;
+    waits.write_all(&long_poll(1, 0)).await.unwrap();
+    expect_silence(&mut waits).await;
+    node.server.stop().await;
+    assert_eq!(answered(&mut silent).await, None);
+    assert_eq!(answered(&mut waits).await, None);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! Appends are made inline, in the order of the request; the answer waits until every partition's
 //! high watermark has passed its batches. On a topic with `durability=fsync` that is when they are
-//! on stable storage, with acks=1 as with acks=all: an acknowledgement means the same for both.
+//! on stable storage, with acks=1 as with acks=all: an acknowledgement means the same for both. When
+//! `timeout_ms` is over, which is counted from the append, each partition is answered for itself.
 //! With acks=0 nothing is answered, and an error closes nothing (Kafka closes the connection;
 //! clients that send acks=0 do not look).
 //!
@@ -11,14 +12,16 @@
 //! Gap: transactions (KIP-98, KIP-890) are not served yet; a request with a transactional id is
 //! refused with TransactionalIdNotFound.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use broker::append::{Acks, acknowledged, append, outcome};
+use broker::append::{Acknowledgement, Acks, Unacknowledged, append};
 use broker::error::PartitionError;
 use broker::limits::PRODUCE_WAIT_MAX;
-use broker::{AppendRefusal, Appended, Partition, TopicId, TopicRef};
-use records::Offset;
+use broker::{AppendRefusal, Appended, TopicId, TopicRef};
+use env::clock::Deadline;
 use smallvec::SmallVec;
 use wire::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
@@ -26,7 +29,7 @@ use wire::messages::produce::{
 };
 use wire::{ErrorCode, Str};
 
-use crate::answer::Reply;
+use crate::answer::{Answer, Reply};
 use crate::dispatch::Call;
 use crate::errors::{Coded, blamed, text};
 use crate::listener::Shared;
@@ -38,8 +41,15 @@ const IDS_SINCE: i16 = 13;
 struct Pending {
     topic: usize,
     partition: usize,
-    log: Arc<Partition>,
-    acknowledged_at: Offset,
+    acknowledgement: Acknowledgement,
+}
+
+/// A request that waits for its partitions.
+struct Waiting {
+    call: Call,
+    response: ProduceResponse,
+    pending: SmallVec<[Pending; 1]>,
+    deadline: Deadline,
 }
 
 pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) -> Reply {
@@ -80,9 +90,9 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
                 Ok((log, Ok(appended))) => {
                     let response = accepted(part, &appended);
                     if log.high_watermark() < appended.acknowledged_at {
-                        let acknowledged_at = appended.acknowledged_at;
+                        let acknowledgement = Acknowledgement::of(log, appended.acknowledged_at);
                         let (topic, partition) = (topic_at, partition_at);
-                        pending.push(Pending { topic, partition, log, acknowledged_at });
+                        pending.push(Pending { topic, partition, acknowledgement });
                     }
                     response
                 }
@@ -108,29 +118,42 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: Call, request: ProduceRequest) 
     for topic in &mut response.responses {
         topic.name = topic.name.detach();
     }
-    Reply::passing(async move {
-        let _ =
-            env::clock::timeout(wait.min(PRODUCE_WAIT_MAX), settle(&mut pending, &mut response))
-                .await;
-        // One of them was waited for; how it ended for the others meanwhile was not looked at.
-        for left in &pending {
-            match outcome(&left.log, left.acknowledged_at) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => set_error(&mut response, left, error.code()),
-                None => set_error(&mut response, left, ErrorCode::RequestTimedOut),
-            }
-        }
-        call.answer(&response)
-    })
+    let deadline = Deadline::after(wait.min(PRODUCE_WAIT_MAX));
+    let mut waiting = Waiting { call, response, pending, deadline };
+    Reply::passing(deadline, poll_fn(move |context| waiting.poll(context)))
 }
 
-/// Waits for the partitions one after the other; what is done leaves the list.
-async fn settle(pending: &mut SmallVec<[Pending; 1]>, response: &mut ProduceResponse) {
-    while let Some(next) = pending.last() {
-        if let Err(error) = acknowledged(&next.log, next.acknowledged_at).await {
-            set_error(response, next, error.code());
+impl Waiting {
+    /// Waits for the partitions one after the other, the last of them first; what is done leaves the list.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        while let Some(next) = self.pending.last_mut() {
+            match next.acknowledgement.poll(context) {
+                Poll::Ready(outcome) => {
+                    if let Some(done) = self.pending.pop() {
+                        settle(&mut self.response, &done, outcome);
+                    }
+                }
+                Poll::Pending if self.deadline.has_passed() => self.give_up(),
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        pending.pop();
+        Poll::Ready(self.call.answer(&self.response))
+    }
+
+    /// One of them was waited for; how it ended for the others meanwhile was not looked at.
+    fn give_up(&mut self) {
+        for left in std::mem::take(&mut self.pending) {
+            match left.acknowledgement.outcome() {
+                Some(outcome) => settle(&mut self.response, &left, outcome),
+                None => set_error(&mut self.response, &left, ErrorCode::RequestTimedOut),
+            }
+        }
+    }
+}
+
+fn settle(response: &mut ProduceResponse, at: &Pending, outcome: Result<(), Unacknowledged>) {
+    if let Err(error) = outcome {
+        set_error(response, at, error.code());
     }
 }
 
