@@ -14,7 +14,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
@@ -36,6 +37,15 @@ const WRITE_BEHIND_BYTES_OF_LOG: u64 = 16 << 10;
 
 /// With this much nothing is committed before a checkpoint is done.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+
+/// When this much was appended since somebody last gave way to the committer, whoever appends does: on a busy
+/// core it would else wait until their time is over, and the disk with it. A large append does so at once.
+const GIVE_WAY_BYTES: u64 = 256 << 10;
+const GIVE_WAY_BYTES_AT_ONCE: u64 = 32 << 10;
+
+/// Not counted are small appends, as a commit of few bytes costs as much as one of many, and those that
+/// are too large for the journal, as the committer does nothing for them.
+const GIVE_WAY_APPENDS: RangeInclusive<u64> = 8 << 10..=256 << 10;
 
 /// Hears how far a log is durable.
 pub trait DurableListener: Send + Sync + std::fmt::Debug {
@@ -92,6 +102,8 @@ struct Shared {
     commits: Queue,
     syncs: Queue,
     background: Background,
+    /// Bytes appended since somebody gave way.
+    appended: AtomicU64,
     /// Logs that could not be synced for a lack that passes, each once, by where it is in memory.
     starved: Mutex<BTreeMap<usize, Starved>>,
 }
@@ -171,6 +183,7 @@ impl Syncer {
             commits: Queue::default(),
             syncs: Queue::default(),
             background: Background::default(),
+            appended: AtomicU64::new(0),
             starved: Mutex::default(),
         });
         // Dropped where one does not start, which ends those that did.
@@ -187,7 +200,20 @@ impl Syncer {
         Ok(syncer)
     }
 
-    /// Queues a log that was appended to, unless it is queued already.
+    /// Queues a log that was appended to, unless it is queued already. Who appended much gives way to the
+    /// committer first: it then takes what came before, and the disk has that while the core goes on.
+    pub fn appended(&self, log: &Arc<Log>, bytes: u64) {
+        if GIVE_WAY_APPENDS.contains(&bytes) {
+            let before = self.shared.appended.fetch_add(bytes, Ordering::Relaxed);
+            if bytes >= GIVE_WAY_BYTES_AT_ONCE || before + bytes >= GIVE_WAY_BYTES {
+                self.shared.appended.store(0, Ordering::Relaxed);
+                env::thread::give_way();
+            }
+        }
+        self.request(log);
+    }
+
+    /// Queues a log that has something to sync, unless it is queued already.
     pub fn request(&self, log: &Arc<Log>) {
         if !log.queued.swap(true, Ordering::AcqRel) {
             self.shared.commits.push(log.clone());

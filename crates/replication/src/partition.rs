@@ -195,7 +195,7 @@ impl Partition {
             // that one tells nobody.
             self.reached(log.durable_end());
         } else if log.acknowledges_synced() {
-            self.storage.syncer.request(log);
+            self.storage.syncer.appended(log, info.bytes);
         } else {
             self.reached(info.last.next());
         }
