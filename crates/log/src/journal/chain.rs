@@ -66,7 +66,18 @@ struct JournalFile {
     first: Header,
 }
 
+/// What is asked of the system at once when a file is read ahead: of more it takes only the beginning.
+const PREFETCHED_AT_ONCE: usize = 128 << 10;
+
 impl JournalFile {
+    /// Has the whole of it read while the first entries are looked at. It was written past the page cache, so
+    /// that a start that follows upon a kill would wait for the disk a little at a time.
+    fn prefetch(&self) {
+        for position in (0..self.len).step_by(PREFETCHED_AT_ONCE) {
+            self.file.prefetch(position, PREFETCHED_AT_ONCE as u64);
+        }
+    }
+
     /// The header of an entry at a position, if it fits there and is `wanted`.
     fn header(
         &self,
@@ -130,6 +141,7 @@ impl Chain {
         files.sort_by_key(|file| file.first.sequence);
         let skip = files.partition_point(|file| file.first.sequence <= start).saturating_sub(1);
         files.drain(..skip);
+        files.iter().for_each(JournalFile::prefetch);
         let mut chain = Chain { files, start, next: start.max(1), ..Chain::default() };
         chain.walk(directory)?;
         chain.damage.retain(|damage| damage.entries.1 >= start);
