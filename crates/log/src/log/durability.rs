@@ -346,9 +346,10 @@ impl Log {
 
     /// What the log was when it was closed; `None` when it was not closed in order.
     pub(crate) fn rest(&self) -> Option<Rest> {
-        let in_order = self.closed.load(Ordering::Acquire)
-            && self.fenced().is_none()
-            && self.synced_end() == self.log_end();
+        // Of one that was closed before the folder failed that is as true as it was; what came after is
+        // refused, or taken back.
+        let in_order =
+            self.is_closed() && !self.is_deleted() && self.synced_end() == self.log_end();
         let segments = self.segments.load();
         let (first, last) = (segments.first()?, segments.last()?);
         let oldest = first.max_timestamp(&*self.env.disk, &self.warm).ok().flatten();

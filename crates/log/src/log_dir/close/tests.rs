@@ -307,3 +307,28 @@ fn a_catalogue_that_does_not_release_the_journal_is_newer_than_the_marks_in_it()
     let known = marks(&restarted(&sim));
     assert_eq!((known.recovery_point, known.durable_end), (Offset(1), Offset(1)));
 }
+
+/// What was closed before the folder failed is as sound as it was, and can be opened to be read.
+#[test]
+fn what_was_closed_before_another_close_fenced_is_read_on() {
+    let mut read = 0;
+    for nth in 1..30 {
+        let (sim, dir) = journaled(2);
+        // Nobody has used them since.
+        dir.rest_unused();
+        sim.disk.fail_write(nth);
+        dir.rest_unused();
+        if dir.fenced().is_none() {
+            break;
+        }
+        for key in [0, 1].map(|partition| (TOPIC, partition)) {
+            if dir.log(key.0, key.1).is_none() {
+                let log = log(&dir, key.1);
+                let slice = log.read(Offset(0), Offset(1), 1 << 20, true).unwrap();
+                assert!(!slice.load().unwrap().is_empty(), "at write {nth}");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 0, "the folder never failed between two closes");
+}
