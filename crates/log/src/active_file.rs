@@ -2,8 +2,8 @@
 //!
 //! The journal makes small appends durable; in the segment they are needed later, and by then many have
 //! come together that cost one write. [`ActiveFile::hold`] keeps them, [`ActiveFile::write_held`] writes
-//! them: before the segment is synced, sealed or cut, and when so much is held that more would gain
-//! nothing. To whoever reads, what is held is a part of the file as any other.
+//! them: before the segment is synced, sealed or cut, when so much is held that more would gain
+//! nothing, and when nothing more comes. To whoever reads, what is held is a part of the file as any other.
 //!
 //! Only the holder of the log's append lock holds and writes. So the lock in here is taken for writing
 //! only by the one who just wrote the file, and a reader never waits for the disk behind it.

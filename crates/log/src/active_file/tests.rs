@@ -164,6 +164,17 @@ fn a_sync_a_close_a_roll_and_a_cut_write_what_is_held() {
 }
 
 #[test]
+fn when_nothing_more_comes_it_is_written() {
+    let bench = Bench::new(LogConfig::default());
+    bench.append_times(3, "small");
+    bench.log.commit().unwrap();
+    bench.dir.prove().unwrap();
+    assert_eq!(written(&bench), 0, "something was committed just now");
+    bench.dir.prove().unwrap();
+    assert_eq!(written(&bench), bench.log.size_bytes());
+}
+
+#[test]
 fn a_relaxed_log_holds_nothing() {
     let durability = crate::Durability::Relaxed;
     let bench = Bench::new(LogConfig { durability, ..LogConfig::default() });

@@ -83,8 +83,11 @@ impl Log {
     pub(crate) fn mark_to_prove(&self) {
         let Some(joined) = &self.journal else { return };
         // A truncation lowers the ends under this lock, and says so to the journal.
-        let _writer = self.writer.lock();
+        let writer = self.writer.lock();
         if !self.is_closed() {
+            // Nothing more has come for a while: whoever looks at the files is to find all of it. What
+            // cannot be written now is when it has to be.
+            let _ = self.write_held(&writer);
             let committed = joined.member.committed();
             let before = self.durable_end.fetch_max(committed.0, Ordering::AcqRel);
             joined.mark_to_prove(committed.max(Offset(before)));
