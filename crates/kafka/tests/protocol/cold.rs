@@ -160,7 +160,7 @@ async fn a_read_goes_on_when_its_segment_is_deleted() {
 async fn a_disk_that_cannot_read_is_an_error_of_its_partition() {
     let node = Node::start().await;
     let mut client = node.connect().await;
-    for bytes in [5_000, 200_000] {
+    for bytes in [20_000, 200_000] {
         let topic = format!("old-{bytes}");
         let produced = fill(&mut client, &topic, &[bytes]).await;
         let warm = fill(&mut client, &format!("new-{bytes}"), &[bytes]).await;
