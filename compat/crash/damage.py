@@ -65,16 +65,17 @@ def prepare(work, in_order):
             raise brokers.BrokerFault("nothing was compacted")
         time.sleep(0.05)
     time.sleep(0.4)
-    # What only the journal has, besides what the checkpoint covers.
+    # What the journal makes durable, besides what the checkpoint covers.
     for n in range(20):
         told.produce(connection, "a", 0, [b"a after %d" % n])
         told.produce(connection, "b", 0, [b"b after %d" % n] * 1)
     connection.close()
     if in_order:
         node.stop()
-    # Until two seconds after the last commit, damage to the journal's end looks as if that had never been written (ADR
-    # 19), and small records may be nowhere else (ADR 20).
-    time.sleep(4)
+    else:
+        # Until two seconds after the last commit, damage to the journal's end looks as if that had never been written
+        # (ADR 19), and small records may be nowhere else (ADR 20).
+        time.sleep(4)
     node.kill()
     return node.data, told
 

@@ -42,20 +42,20 @@ impl Default for HoldConfig {
     }
 }
 
-/// How much the files of a folder hold in memory.
+/// What the files of a folder may hold in memory, and what they do.
 #[derive(Debug, Default)]
-pub(crate) struct HeldBytes {
+pub(crate) struct HoldBudget {
     config: HoldConfig,
-    now: AtomicUsize,
+    used: AtomicUsize,
 }
 
-impl HeldBytes {
-    pub fn new(config: HoldConfig) -> HeldBytes {
-        HeldBytes { config, now: AtomicUsize::new(0) }
+impl HoldBudget {
+    pub fn new(config: HoldConfig) -> HoldBudget {
+        HoldBudget { config, used: AtomicUsize::new(0) }
     }
 
     fn take(&self, bytes: usize) -> bool {
-        let before = self.now.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         let is_room = before + bytes <= self.config.folder_bytes_max;
         if !is_room {
             self.give(bytes);
@@ -64,7 +64,7 @@ impl HeldBytes {
     }
 
     fn give(&self, bytes: usize) {
-        self.now.fetch_sub(bytes, Ordering::Relaxed);
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -74,8 +74,8 @@ pub(crate) struct ActiveFile {
     file: Arc<dyn File>,
     /// What comes at the end of the file.
     held: RwLock<Held>,
-    /// Of the folder. Without it nothing is held.
-    folder: Option<Arc<HeldBytes>>,
+    /// Without one nothing is held.
+    budget: Option<Arc<HoldBudget>>,
 }
 
 #[derive(Debug, Default)]
@@ -100,8 +100,8 @@ impl Held {
 }
 
 impl ActiveFile {
-    pub fn new(file: Arc<dyn File>, folder: Option<Arc<HeldBytes>>) -> ActiveFile {
-        ActiveFile { file, held: RwLock::default(), folder }
+    pub fn new(file: Arc<dyn File>, budget: Option<Arc<HoldBudget>>) -> ActiveFile {
+        ActiveFile { file, held: RwLock::default(), budget }
     }
 
     /// The file itself, which has nothing of what is held.
@@ -110,17 +110,18 @@ impl ActiveFile {
     }
 
     /// Whether an append of this size is worth holding.
-    pub fn holds(&self, len: usize) -> bool {
-        self.folder.as_ref().is_some_and(|folder| len <= folder.config.append_bytes_max)
+    pub fn holds(&self, len: u32) -> bool {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        self.budget.as_ref().is_some_and(|budget| len <= budget.config.append_bytes_max)
     }
 
     /// Keeps what is appended at a position, the end of the file with all that is held. False where there
     /// is no room for it.
     pub fn hold(&self, parts: &[IoSlice<'_>], position: u64) -> bool {
-        let Some(folder) = &self.folder else { return false };
+        let Some(budget) = &self.budget else { return false };
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let mut held = self.held.write();
-        if held.bytes.len() + len > folder.config.file_bytes_max || !folder.take(len) {
+        if held.bytes.len() + len > budget.config.file_bytes_max || !budget.take(len) {
             return false;
         }
         if held.bytes.is_empty() {
@@ -161,8 +162,8 @@ impl ActiveFile {
         } else {
             held.bytes.truncate(kept);
         }
-        if let Some(folder) = &self.folder {
-            folder.give(before - held.bytes.len());
+        if let Some(budget) = &self.budget {
+            budget.give(before - held.bytes.len());
         }
     }
 

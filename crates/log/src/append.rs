@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::config::{Durability, LogConfig};
 use crate::error::{AppendError, LogError};
 use crate::files;
+use crate::journal::Joined;
 use crate::log::{Log, Pending, Writer};
 use crate::names;
 use crate::producers::Admission;
@@ -43,6 +44,15 @@ pub struct AppendInfo {
 
 /// The kernel takes at most this many parts in one write.
 const PARTS_MAX: usize = 1024;
+
+/// The bytes of placed batches, and where they come to lie in the active segment.
+struct Placed<'a> {
+    position: u32,
+    size: u32,
+    parts: SmallVec<[IoSlice<'a>; 8]>,
+    /// The offset behind the last of them.
+    end: Offset,
+}
 
 impl Log {
     /// Appends what the leader of the partition was given. The batches get their offsets and the
@@ -141,10 +151,19 @@ impl Log {
         let position = writer.active.extent().size;
         self.reserve(writer, config, position, size)?;
 
-        let end = last.header.next_offset();
-        let is_held = self.hold(writer, config, position, batches, end)?;
+        let bytes = Placed {
+            position,
+            size,
+            parts: batches.iter().flat_map(validate::Prepared::parts).collect(),
+            end: last.header.next_offset(),
+        };
+        let journal = self.journal_for(writer, config);
+        let is_held = match journal {
+            Some(journal) => self.hold(writer, journal, &bytes)?,
+            None => false,
+        };
         if !is_held {
-            self.write_through(writer, position, batches, size)?;
+            self.write_through(writer, &bytes)?;
         }
         writer.dirty = true;
         if position == 0 {
@@ -154,8 +173,8 @@ impl Log {
         let written: SmallVec<[Written; 4]> =
             batches.iter().map(|batch| Written::of(&batch.header)).collect();
         writer.active.publish(&written, config.index_interval_bytes);
-        if !is_held && !self.add_to_journal(writer, config, position, batches, end) {
-            writer.unjournaled_end = end;
+        if !is_held && !journal.is_some_and(|journal| add_to_journal(writer, journal, &bytes)) {
+            writer.unjournaled_end = bytes.end;
             writer.unmarked_bytes += u64::from(size);
         }
         Ok(())
@@ -166,27 +185,22 @@ impl Log {
     fn hold(
         &self,
         writer: &Writer,
-        config: &LogConfig,
-        position: u32,
-        batches: &PreparedBatches<'_>,
-        end: Offset,
+        journal: &Joined,
+        bytes: &Placed<'_>,
     ) -> Result<bool, LogError> {
-        let len = batches.iter().map(validate::Prepared::len).sum();
         // Who is refused for want of room is to be told at once.
         let is_full = self.room.as_ref().is_some_and(|room| room.is_full());
-        if is_full || !writer.file.holds(len) || !self.is_for_journal(writer, config) {
+        if is_full || !writer.file.holds(bytes.size) {
             return Ok(false);
         }
-        let parts: SmallVec<[IoSlice<'_>; 8]> =
-            batches.iter().flat_map(validate::Prepared::parts).collect();
-        let at = u64::from(position);
-        if !writer.file.hold(&parts, at) {
+        let at = u64::from(bytes.position);
+        if !writer.file.hold(&bytes.parts, at) {
             self.write_held(writer)?;
-            if !writer.file.hold(&parts, at) {
+            if !writer.file.hold(&bytes.parts, at) {
                 return Ok(false);
             }
         }
-        let is_journaled = self.add_to_journal(writer, config, position, batches, end);
+        let is_journaled = add_to_journal(writer, journal, bytes);
         if !is_journaled {
             writer.file.forget_from(at);
         }
@@ -194,28 +208,18 @@ impl Log {
     }
 
     /// Writes batches behind all that is held.
-    fn write_through(
-        &self,
-        writer: &mut Writer,
-        position: u32,
-        batches: &PreparedBatches<'_>,
-        size: u32,
-    ) -> Result<(), LogError> {
+    fn write_through(&self, writer: &mut Writer, bytes: &Placed<'_>) -> Result<(), LogError> {
         self.write_held(writer)?;
-        let mut at = u64::from(position);
-        for group in batches.chunks(PARTS_MAX / 2) {
-            let parts: SmallVec<[IoSlice<'_>; 8]> =
-                group.iter().flat_map(validate::Prepared::parts).collect();
+        let position = u64::from(bytes.position);
+        let mut at = position;
+        for parts in bytes.parts.chunks(PARTS_MAX) {
             let len: usize = parts.iter().map(|part| part.len()).sum();
-            if let Err(error) = writer.file.write_all_at(&parts, at) {
-                return Err(self.take_back(writer, position, error));
+            if let Err(error) = writer.file.write_all_at(parts, at) {
+                return Err(self.take_back(writer, bytes.position, error));
             }
             at += u64::try_from(len).unwrap_or(0);
         }
-        assert!(
-            at == u64::from(position) + u64::from(size),
-            "a write of another size than planned"
-        );
+        assert!(at == position + u64::from(bytes.size), "a write of another size than planned");
         Ok(())
     }
 
@@ -237,31 +241,12 @@ impl Log {
         self.fenced_unless_passing::<()>(Err(error.clone())).err().unwrap_or(error)
     }
 
-    /// Whether what is appended now may go into the journal. What is of a relaxed topic is not waited for,
-    /// and what follows upon something that is not in the journal is synced with it.
-    fn is_for_journal(&self, writer: &Writer, config: &LogConfig) -> bool {
-        self.journal.is_some()
-            && config.durability == Durability::Fsync
-            && writer.unjournaled_end <= self.durable_end()
-    }
-
-    /// Whether the batches will be durable with the next commit of the journal; large ones are synced in
-    /// their segment.
-    fn add_to_journal(
-        &self,
-        writer: &Writer,
-        config: &LogConfig,
-        position: u32,
-        batches: &PreparedBatches<'_>,
-        end: Offset,
-    ) -> bool {
-        let Some(joined) = self.journal.as_ref().filter(|_| self.is_for_journal(writer, config))
-        else {
-            return false;
-        };
-        let parts: SmallVec<[IoSlice<'_>; 8]> =
-            batches.iter().flat_map(validate::Prepared::parts).collect();
-        joined.journal.write(&joined.member, writer.active.base, position, &parts, end)
+    /// The journal, if what is appended now may go into it. What is of a relaxed topic is not waited for, and
+    /// what follows upon something that is not in the journal is synced with it.
+    fn journal_for(&self, writer: &Writer, config: &LogConfig) -> Option<&Joined> {
+        let may =
+            config.durability == Durability::Fsync && writer.unjournaled_end <= self.durable_end();
+        self.journal.as_ref().filter(|_| may)
     }
 
     fn roll_is_due(
@@ -326,7 +311,7 @@ impl Log {
             )?;
         }
         let active = Arc::new(Segment::active(path, base, file.clone()));
-        let file = active.append_through(file, self.held_bytes());
+        let file = active.append_through(file, self.hold_budget());
         let sealed = std::mem::replace(&mut writer.active, active);
         let sealed_file = std::mem::replace(&mut writer.file, file);
         if std::mem::take(&mut writer.dirty) {
@@ -380,6 +365,13 @@ impl Log {
         writer.reserved = end + ahead;
         Ok(())
     }
+}
+
+/// Whether the batches will be durable with the next commit of the journal; large ones are synced in their
+/// segment.
+fn add_to_journal(writer: &Writer, journal: &Joined, bytes: &Placed<'_>) -> bool {
+    let Joined { journal, member } = journal;
+    journal.write(member, writer.active.base, bytes.position, &bytes.parts, bytes.end)
 }
 
 /// Positions in an index are signed 32-bit numbers.

@@ -3,13 +3,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use records::{BatchError, CodecError, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::quarantine::Damage;
+
+/// Refuses what would be written to a folder that has failed: nobody knows what is on its disk.
+pub(crate) fn check_fence(fence: &OnceLock<LogError>) -> Result<(), LogError> {
+    match fence.get() {
+        Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
+        None => Ok(()),
+    }
+}
 
 /// Why a log cannot do what was asked.
 #[derive(Clone, Debug, Error)]
@@ -25,7 +33,7 @@ pub enum LogError {
         source: Arc<io::Error>,
     },
     /// An earlier write or sync failed. What is on disk is no longer known, so nothing more is
-    /// written; opening the log again recovers it.
+    /// written; the next start recovers it.
     #[error("the log is fenced since an earlier failure: {cause}")]
     Fenced {
         /// The first failure.

@@ -45,9 +45,9 @@ pub(crate) use self::member::{Joined, Member};
 use self::proof::Proof;
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
-use crate::active_file::{HeldBytes, HoldConfig};
+use crate::active_file::{HoldBudget, HoldConfig};
 use crate::catalogue::{Catalogue, Key, Marks};
-use crate::error::LogError;
+use crate::error::{self, LogError};
 use crate::files;
 use crate::room::Room;
 
@@ -66,6 +66,9 @@ const FORGOTTEN_AT_ONCE: usize = 4096;
 
 /// At most so many partitions are marked in one entry by a proof: what they take is not counted.
 const PROVEN_AT_ONCE: usize = 1024;
+
+/// Larger appends are synced in their segment, unless something else is configured.
+pub(crate) const APPEND_BYTES_MAX: usize = 256 << 10;
 
 /// A buffer that grew beyond this is given back after a commit that needed only a small part of it: what
 /// is used again and again must not be taken from the system again and again.
@@ -90,7 +93,7 @@ impl Default for JournalConfig {
     fn default() -> JournalConfig {
         JournalConfig {
             file_bytes: 64 << 20,
-            append_bytes_max: 256 << 10,
+            append_bytes_max: APPEND_BYTES_MAX,
             unmarked_bytes_max: 16 << 20,
             hold: HoldConfig::default(),
         }
@@ -156,8 +159,8 @@ pub(crate) struct Journal {
     writer: Mutex<Writer>,
     pending: Mutex<Pending>,
     proof: Proof,
-    /// What the segments do not have yet.
-    pub(crate) held: Arc<HeldBytes>,
+    /// Shared by the active files of the folder.
+    hold_budget: Arc<HoldBudget>,
     members: AtomicU32,
     fence: Arc<OnceLock<LogError>>,
     room: Arc<Room>,
@@ -206,7 +209,7 @@ impl Journal {
             writer: Mutex::new(writer),
             pending: Mutex::new(Pending::empty(1, Buffer::default())),
             proof: Proof::default(),
-            held: Arc::new(HeldBytes::new(config.hold)),
+            hold_budget: Arc::new(HoldBudget::new(config.hold)),
             members: AtomicU32::new(0),
             fence,
             room,
@@ -314,9 +317,7 @@ impl Journal {
     }
 
     fn commit_stuck_by(&self, writer: &mut Writer) -> Result<(), LogError> {
-        if let Some(cause) = self.fence.get() {
-            return Err(LogError::Fenced { cause: Arc::new(cause.clone()) });
-        }
+        error::check_fence(&self.fence)?;
         match writer.stuck.take() {
             Some(stuck) => self.commit_group(writer, stuck),
             None => Ok(()),

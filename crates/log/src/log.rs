@@ -37,12 +37,12 @@ use parking_lot::{Mutex, RwLock};
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
-use crate::active_file::{ActiveFile, HeldBytes};
+use crate::active_file::{ActiveFile, HoldBudget};
 use crate::catalogue::{Listed, Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
 use crate::epochs::Epochs;
-use crate::error::LogError;
+use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::{Handles, Unsynced};
 use crate::index::Index;
@@ -369,10 +369,7 @@ impl Log {
     }
 
     fn check_fence(&self) -> Result<(), LogError> {
-        match self.fence.get() {
-            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
-            None => Ok(()),
-        }
+        error::check_fence(&self.fence)
     }
 
     /// Writes what the active segment's file holds in memory.
@@ -387,9 +384,9 @@ impl Log {
         )
     }
 
-    /// What the logs of the folder hold together, where a journal makes that durable.
-    pub(crate) fn held_bytes(&self) -> Option<Arc<HeldBytes>> {
-        self.journal.as_ref().map(|joined| joined.journal.held.clone())
+    /// What the files of the folder may hold in memory, where a journal makes that durable.
+    pub(crate) fn hold_budget(&self) -> Option<Arc<HoldBudget>> {
+        self.journal.as_ref().map(Joined::hold_budget)
     }
 
     pub(crate) fn check_open(&self) -> Result<(), LogError> {

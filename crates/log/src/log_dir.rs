@@ -38,7 +38,7 @@ pub use self::identity::{Claim, Identity, LogDirError};
 pub use self::resting::Resting;
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
 use crate::config::LogConfig;
-use crate::error::LogError;
+use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::Handles;
 use crate::journal::{Joined, Journal, JournalConfig};
@@ -375,10 +375,7 @@ impl LogDir {
 
     /// Refuses what would be written to a folder of which nobody knows what is on its disk.
     fn check_fence(&self) -> Result<(), LogError> {
-        match self.fence.get() {
-            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
-            None => Ok(()),
-        }
+        error::check_fence(&self.fence)
     }
 
     /// Writes down what is known of all partitions, unless that is there already. What entries of the

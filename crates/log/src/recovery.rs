@@ -32,7 +32,7 @@ use self::segments::is_as_left;
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
-use crate::error::LogError;
+use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::{Handles, Unsynced};
 use crate::journal::Joined;
@@ -154,11 +154,11 @@ impl Log {
         let mark = |unclean: Offset| if clean { log_end } else { unclean }.max(log_start);
         let (synced_end, durable_end) = (mark(recovery_point), mark(durable));
 
-        let held = state.journal.as_ref().map(|joined| joined.journal.held.clone());
         let first_timestamp = first_timestamp(&*writer_file, active)?;
         let writer = Writer {
             active: active.clone(),
-            file: active.append_through(writer_file, held),
+            file: active
+                .append_through(writer_file, state.journal.as_ref().map(Joined::hold_budget)),
             producers,
             dirty: false,
             unjournaled_end: Offset::ZERO,
@@ -263,10 +263,7 @@ impl Opening<'_> {
 
     /// Refuses what would have to be written.
     fn check_fence(&self) -> Result<(), LogError> {
-        match self.fence.get() {
-            Some(cause) => Err(LogError::Fenced { cause: Arc::new(cause.clone()) }),
-            None => Ok(()),
-        }
+        error::check_fence(self.fence)
     }
 
     fn is_fenced(&self) -> bool {

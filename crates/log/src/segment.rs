@@ -18,7 +18,7 @@ use env::{Disk, File};
 use parking_lot::{Mutex, RwLock};
 use records::{BatchHeader, Offset, Timestamp};
 
-use crate::active_file::{ActiveFile, HeldBytes};
+use crate::active_file::{ActiveFile, HoldBudget};
 use crate::error::LogError;
 use crate::index::{Index, OffsetEntry, relative};
 use crate::names;
@@ -88,6 +88,16 @@ enum Handle {
     Active(Arc<ActiveFile>),
     Open(Arc<dyn File>),
     OnDemand(Weak<dyn File>),
+}
+
+impl Handle {
+    fn on_disk(&self) -> Option<Arc<dyn File>> {
+        match self {
+            Handle::Active(file) => Some(file.written().clone()),
+            Handle::Open(file) => Some(file.clone()),
+            Handle::OnDemand(file) => file.upgrade(),
+        }
+    }
 }
 
 /// What keeps the file and the indexes of a sealed segment in memory.
@@ -286,27 +296,22 @@ impl Segment {
     pub fn open_file(&self) -> Option<Arc<dyn File>> {
         match &*self.handle.lock() {
             Handle::Active(file) => Some(file.clone()),
-            Handle::Open(file) => Some(file.clone()),
-            Handle::OnDemand(file) => file.upgrade(),
+            other => other.on_disk(),
         }
     }
 
     /// The file on the disk, if it is open: all who read it have this one, or hold it.
     pub fn file_on_disk(&self) -> Option<Arc<dyn File>> {
-        match &*self.handle.lock() {
-            Handle::Active(file) => Some(file.written().clone()),
-            Handle::Open(file) => Some(file.clone()),
-            Handle::OnDemand(file) => file.upgrade(),
-        }
+        self.handle.lock().on_disk()
     }
 
-    /// Begins to be appended to through `file`, which may hold what the others of the folder leave room for.
+    /// Begins to be appended to through `file`, which may hold what the budget allows.
     pub fn append_through(
         &self,
         file: Arc<dyn File>,
-        folder: Option<Arc<HeldBytes>>,
+        budget: Option<Arc<HoldBudget>>,
     ) -> Arc<ActiveFile> {
-        let active = Arc::new(ActiveFile::new(file, folder));
+        let active = Arc::new(ActiveFile::new(file, budget));
         *self.handle.lock() = Handle::Active(active.clone());
         active
     }
@@ -371,12 +376,9 @@ impl Segment {
         state.index = Resident::Sealed(Arc::downgrade(&index));
         drop(state);
         let mut handle = self.handle.lock();
-        let file = match &*handle {
-            Handle::Active(file) => Arc::downgrade(file.written()),
-            Handle::Open(file) => Arc::downgrade(file),
-            Handle::OnDemand(file) => file.clone(),
-        };
-        *handle = Handle::OnDemand(file);
+        if let Some(file) = handle.on_disk() {
+            *handle = Handle::OnDemand(Arc::downgrade(&file));
+        }
         index
     }
 

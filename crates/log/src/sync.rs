@@ -24,6 +24,7 @@ use records::Offset;
 use thiserror::Error;
 
 use crate::error::LogError;
+use crate::journal::APPEND_BYTES_MAX;
 use crate::log::Log;
 use crate::log_dir::LogDir;
 
@@ -45,7 +46,7 @@ const GIVE_WAY_BYTES_AT_ONCE: u64 = 32 << 10;
 
 /// Not counted are small appends, as a commit of few bytes costs as much as one of many, and those that
 /// are too large for the journal, as the committer does nothing for them.
-const GIVE_WAY_APPENDS: RangeInclusive<u64> = 8 << 10..=256 << 10;
+const GIVE_WAY_APPENDS: RangeInclusive<u64> = 8 << 10..=APPEND_BYTES_MAX as u64;
 
 /// Hears how far a log is durable.
 pub trait DurableListener: Send + Sync + std::fmt::Debug {

@@ -211,7 +211,7 @@ impl Log {
         self.sync_names()?;
         writer.producers = cut.producers;
         writer.first_timestamp = cut.first_timestamp;
-        writer.file = active.append_through(file, self.held_bytes());
+        writer.file = active.append_through(file, self.hold_budget());
         writer.active = active;
         writer.reserved = 0;
         writer.indexed = 0;

@@ -12,7 +12,7 @@ use crate::{AppendError, LogConfig, LogError};
 
 const SEGMENT: &str = "/data/t-0/00000000000000000000.log";
 
-fn file(folder: Option<Arc<HeldBytes>>) -> (Sim, Arc<ActiveFile>) {
+fn file(folder: Option<Arc<HoldBudget>>) -> (Sim, Arc<ActiveFile>) {
     let sim = Sim::new(1);
     let file = sim.env().disk.open(Path::new("/file"), OpenMode::Create).unwrap();
     (sim, Arc::new(ActiveFile::new(file, folder)))
@@ -81,7 +81,7 @@ fn a_cut_takes_what_is_held_before_what_is_written() {
 #[test]
 fn a_file_and_a_folder_hold_so_much_and_no_more() {
     let config = HoldConfig { append_bytes_max: 100, file_bytes_max: 100, folder_bytes_max: 300 };
-    let folder = Arc::new(HeldBytes::new(config));
+    let folder = Arc::new(HoldBudget::new(config));
     let files: Vec<_> = (0..3).map(|_| file(Some(folder.clone())).1).collect();
     for file in &files {
         assert!(file.holds(100) && !file.holds(101));
@@ -94,7 +94,7 @@ fn a_file_and_a_folder_hold_so_much_and_no_more() {
     assert!(hold(&one_more, 0, b"1"), "what was written still counts");
     one_more.forget_from(0);
     drop((files, one_more));
-    assert_eq!(folder.now.load(Ordering::Relaxed), 0, "what nobody holds still counts");
+    assert_eq!(folder.used.load(Ordering::Relaxed), 0, "what nobody holds still counts");
 }
 
 #[test]

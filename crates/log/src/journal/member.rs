@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::entry::Record;
 use super::{Journal, Reason};
+use crate::active_file::HoldBudget;
 use crate::catalogue::Marks;
 use crate::error::LogError;
 
@@ -61,6 +62,11 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
+    /// What the active files of the folder may hold in memory, as the journal makes it durable.
+    pub fn hold_budget(&self) -> Arc<HoldBudget> {
+        self.journal.hold_budget.clone()
+    }
+
     /// Says for good that what the journal has of segments with base offsets below this is not to be
     /// written again.
     pub fn forget(&self, below: Offset) -> Result<(), LogError> {

@@ -149,12 +149,20 @@ impl LogDir {
     /// Removes the files of what was deleted; what cannot be removed, or is left when the folder is closed,
     /// is at the next start. May take long, and nobody should wait for it.
     pub fn remove_deleted(&self) -> Result<(), LogError> {
-        let _one_at_a_time = self.deleted.removing.lock();
+        let next = || self.deleted.waiting.lock().pop_front();
+        let is_done = || self.deleted.waiting.lock().is_empty() || !self.may_remove();
         let mut failed = None;
-        while self.may_remove() {
-            let Some((dir, log)) = self.deleted.waiting.lock().pop_front() else { break };
-            if let Err(error) = self.remove_folder(&dir, log) {
-                failed = Some(error);
+        // Who finds another one at it leaves the rest to that one, which looks once more in the end: a thread
+        // for each of many topics would only wait.
+        while !is_done()
+            && let Some(_one_at_a_time) = self.deleted.removing.try_lock()
+        {
+            while self.may_remove()
+                && let Some((dir, log)) = next()
+            {
+                if let Err(error) = self.remove_folder(&dir, log) {
+                    failed = Some(error);
+                }
             }
         }
         failed.map_or(Ok(()), Err)

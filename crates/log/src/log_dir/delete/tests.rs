@@ -134,3 +134,15 @@ fn a_removal_that_a_crash_interrupts_is_finished_by_the_next_start() {
         assert!(!sim.disk.exists(Path::new("/data/t-0")), "stopped at {changes}");
     }
 }
+
+/// A thread for each of many topics must not stand in line for the files of one.
+#[test]
+fn who_finds_another_one_removing_does_not_wait() {
+    let (sim, dir) = delete(bench());
+    let other = dir.deleted.removing.lock();
+    dir.remove_deleted().unwrap();
+    assert_eq!(doomed(&sim).len(), 1);
+    drop(other);
+    dir.remove_deleted().unwrap();
+    assert!(doomed(&sim).is_empty());
+}
