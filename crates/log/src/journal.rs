@@ -11,9 +11,12 @@
 //! the journal too, or synced. Large batches are not worth writing twice: they, and all that follows
 //! them until they are synced, go without (see `Log::write`).
 //!
-//! Locks: `writer` (who commits), then `pending` (held for a copy into memory, never for I/O).
+//! While the disk has one commit, the next may be given to it ([`under_way`]).
 //!
-//! What a crash leaves: the files of the ring, of which the last entry may be torn. The number of the
+//! Locks: `writer` (who begins or ends a commit; held across I/O only by who makes a file, or writes again what
+//! had no room), then `pending` (held for a copy into memory, never for I/O).
+//!
+//! What a crash leaves: the files of the ring, of which the last two entries may be torn. The number of the
 //! first entry that is needed is in the catalogue ([`crate::catalogue`]).
 
 mod buffer;
@@ -23,16 +26,17 @@ mod member;
 mod proof;
 mod replay;
 mod ring;
+mod under_way;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use env::{Disk, Env};
-use parking_lot::Mutex;
+use env::Env;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use records::Offset;
 use uuid::Uuid;
 
@@ -45,6 +49,9 @@ pub(crate) use self::member::{Joined, Member};
 use self::proof::Proof;
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
+pub(crate) use self::under_way::COMMITS_AT_ONCE;
+use self::under_way::UnderWay;
+pub use self::under_way::{Commit, Written};
 use crate::active_file::{HoldBudget, HoldConfig};
 use crate::catalogue::{Catalogue, Key, Marks};
 use crate::error::{self, LogError};
@@ -134,11 +141,12 @@ struct Writer {
     next: u64,
     /// Partitions defined in the file that is written to: the turn of the ring, and their numbers.
     defined: (u64, BTreeSet<u32>),
-    /// An empty buffer for the next to come.
-    spare: Buffer,
+    under_way: UnderWay,
+    /// Empty buffers for those to come.
+    spare: Vec<Buffer>,
     /// What a full disk kept from being written, or that there was no descriptor for another file: it
     /// goes before all that came later.
-    stuck: Option<Group>,
+    stuck: VecDeque<Group>,
 }
 
 /// What is written as one entry, and where its members end by it.
@@ -157,6 +165,8 @@ pub(crate) struct Journal {
     life: u64,
     config: JournalConfig,
     writer: Mutex<Writer>,
+    /// A commit has ended.
+    ended: Condvar,
     pending: Mutex<Pending>,
     proof: Proof,
     /// Shared by the active files of the folder.
@@ -197,8 +207,9 @@ impl Journal {
             ring: Ring::open(disk, &folder, config.file_bytes, start, &chain.lasts())?,
             next: chain.next,
             defined: (0, BTreeSet::new()),
-            spare: Buffer::default(),
-            stuck: None,
+            under_way: UnderWay::default(),
+            spare: Vec::new(),
+            stuck: VecDeque::new(),
         };
         let journal = Journal {
             env: env.clone(),
@@ -207,6 +218,7 @@ impl Journal {
             life: env.random.next_u64(),
             config,
             writer: Mutex::new(writer),
+            ended: Condvar::new(),
             pending: Mutex::new(Pending::empty(1, Buffer::default())),
             proof: Proof::default(),
             hold_budget: Arc::new(HoldBudget::new(config.hold)),
@@ -291,55 +303,183 @@ impl Journal {
     /// Makes everything durable that was handed in by now. On a full disk nothing is lost: it is kept
     /// to be written by a later commit, and whoever needs it durable now syncs the segments.
     pub(crate) fn commit(&self) -> Result<(), LogError> {
-        let mut writer = self.writer.lock();
-        self.commit_stuck_by(&mut writer)?;
-        let spare = std::mem::take(&mut writer.spare);
-        let (pending, ends) = {
-            let mut pending = self.pending.lock();
-            if pending.body.is_empty() && !pending.is_proof {
-                drop(pending);
-                writer.spare = spare;
-                return Ok(());
-            }
-            let fresh = Pending::empty(pending.number + 1, spare);
-            let taken = std::mem::replace(&mut *pending, fresh);
-            let end = |member: &Arc<Member>| member.written.load(Ordering::Acquire);
-            let ends: Vec<i64> = taken.members.iter().map(end).collect();
-            (taken, ends)
-        };
-        self.commit_group(&mut writer, Group { pending, ends })
+        match self.begin_commit()? {
+            Some(commit) => self.end_commit(commit.write()),
+            // What was handed in may be under way.
+            None => self.commit_stuck(),
+        }
     }
 
-    /// Writes what a full disk kept from being written, if there is such. Comes before whatever is asked
-    /// for again after a failure: else the next entry would grow with each time.
+    /// Takes all that was handed in by now, with a place for it, to be written and ended by the caller.
+    /// `None` when there is nothing. Waits while too many are under way.
+    fn begin_commit(&self) -> Result<Option<Commit>, LogError> {
+        let mut writer = self.writer.lock();
+        loop {
+            match self.try_begin(&mut writer)? {
+                Some(begun) => return Ok(begun),
+                None => self.ended.wait(&mut writer),
+            }
+        }
+    }
+
+    /// [`Journal::begin_commit`] that gives `None` instead of waiting.
+    fn try_begin(
+        &self,
+        writer: &mut MutexGuard<'_, Writer>,
+    ) -> Result<Option<Option<Commit>>, LogError> {
+        if !writer.stuck.is_empty() {
+            self.commit_stuck_by(writer)?;
+        }
+        error::check_fence(&self.fence)?;
+        let mut pending = self.pending.lock();
+        if pending.body.is_empty() && !pending.is_proof {
+            return Ok(Some(None));
+        }
+        if !writer.under_way.has_room(writer.ring.is_change(pending.len_max())) {
+            return Ok(None);
+        }
+        let spare = writer.spare.pop().unwrap_or_default();
+        let fresh = Pending::empty(pending.number + 1, spare);
+        let taken = std::mem::replace(&mut *pending, fresh);
+        let end = |member: &Arc<Member>| member.written.load(Ordering::Acquire);
+        let ends = taken.members.iter().map(end).collect();
+        drop(pending);
+        self.place(writer, Group { pending: taken, ends }).map(|commit| Some(Some(commit)))
+    }
+
+    /// A commit beside those under way, if there is room for it and something to be written.
+    #[cfg(any(test, feature = "test-support"))]
+    pub(crate) fn begin_another(&self) -> Result<Option<Commit>, LogError> {
+        Ok(self.try_begin(&mut self.writer.lock())?.flatten())
+    }
+
+    /// Waits for those that were begun before, and has it count when all of them do.
+    pub(crate) fn end_commit(&self, written: Written) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        let sequence = written.commit.header.sequence;
+        self.is_written(&mut writer, written);
+        loop {
+            if let Some(result) = writer.under_way.take_end(sequence) {
+                return result;
+            }
+            self.ended.wait(&mut writer);
+        }
+    }
+
+    /// Waits for all that is under way, and writes what a full disk kept from being written, if there is
+    /// such. Comes before whatever is asked for again after a failure: else the next entry would grow with
+    /// each time.
     pub(crate) fn commit_stuck(&self) -> Result<(), LogError> {
         self.commit_stuck_by(&mut self.writer.lock())
     }
 
-    fn commit_stuck_by(&self, writer: &mut Writer) -> Result<(), LogError> {
+    fn commit_stuck_by(&self, writer: &mut MutexGuard<'_, Writer>) -> Result<(), LogError> {
+        self.wait_for(writer, writer.next);
         error::check_fence(&self.fence)?;
-        match writer.stuck.take() {
-            Some(stuck) => self.commit_group(writer, stuck),
-            None => Ok(()),
+        while !writer.stuck.is_empty() {
+            self.wait_for(writer, u64::MAX);
+            error::check_fence(&self.fence)?;
+            let Some(group) = writer.stuck.pop_front() else { break };
+            let written = self.place(writer, group)?.write();
+            let sequence = written.commit.header.sequence;
+            self.is_written(writer, written);
+            writer.under_way.take_end(sequence).unwrap_or(Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until what is under way has ended, as far as it has lower numbers than this.
+    fn wait_for(&self, writer: &mut MutexGuard<'_, Writer>, before: u64) {
+        while !writer.under_way.is_through(before) {
+            self.ended.wait(writer);
         }
     }
 
-    fn commit_group(&self, writer: &mut Writer, mut group: Group) -> Result<(), LogError> {
-        match writer.write(&*self.env.disk, self, &mut group.pending) {
-            Ok(grown) => self.room.take(grown),
-            Err(error) if error.is_passing() => {
-                // What lies torn behind the last entry is written over by the next try.
-                if error.is_full() {
-                    self.room.is_exhausted(&error);
+    /// The place for a group, which from here on is under way.
+    fn place(&self, writer: &mut Writer, group: Group) -> Result<Commit, LogError> {
+        // The most it may take, as the definitions depend on the place.
+        let most = group.pending.len_max();
+        let is_change = writer.ring.is_change(most);
+        let place = match writer.ring.place(&*self.env.disk, most) {
+            Ok(place) => place,
+            Err(error) => {
+                if error.is_passing() {
+                    self.is_lacking(&error);
+                    writer.stuck.push_front(group);
+                } else {
+                    self.fence(&error);
                 }
-                writer.stuck = Some(group);
                 return Err(error);
             }
-            Err(error) => {
-                self.fence(&error);
-                return Err(error);
+        };
+        if writer.defined.0 != place.turn {
+            writer.defined = (place.turn, BTreeSet::new());
+        }
+        let mut definitions = Vec::new();
+        for member in &group.pending.members {
+            // What is defined by an entry that proves is defined for that one alone.
+            if group.pending.is_proof || writer.defined.1.insert(member.number) {
+                member.definition().put(&mut definitions);
             }
         }
+        let len = HEADER_LEN + definitions.len() + group.pending.body.len();
+        let header = Header {
+            sequence: writer.next,
+            life: self.life,
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+            behind: u32::try_from(writer.under_way.len()).unwrap_or(u32::MAX),
+            directory: self.directory,
+        };
+        writer.ring.take(&place, header);
+        writer.under_way.begin(header.sequence, is_change);
+        writer.next += 1;
+        Ok(Commit { header, definitions, group, place })
+    }
+
+    /// The disk is done with a commit: it ends, and those behind it that waited for that.
+    fn is_written(&self, writer: &mut Writer, written: Written) {
+        if let Err(error) = &written.result
+            && !error.is_passing()
+        {
+            self.fence(error);
+        }
+        writer.under_way.is_written(written);
+        while let Some(Written { commit, result }) = writer.under_way.next_written() {
+            let sequence = commit.header.sequence;
+            let ended = self.end(writer, commit, result);
+            writer.under_way.end(sequence, ended);
+        }
+        self.ended.notify_all();
+    }
+
+    fn end(
+        &self,
+        writer: &mut Writer,
+        commit: Commit,
+        result: Result<u64, LogError>,
+    ) -> Result<(), LogError> {
+        let Commit { header, group, place, .. } = commit;
+        error::check_fence(&self.fence)?;
+        let before = writer.under_way.lacking().cloned();
+        let lacking = before.clone().map_or(result, Err);
+        let grown = match lacking {
+            Ok(grown) => grown,
+            Err(error) => {
+                if before.is_none() {
+                    // What lies torn at its place, or whole behind that, is written over by the next try. The
+                    // definitions in it are not there; defining a partition twice does no harm.
+                    self.is_lacking(&error);
+                    writer.ring.give_back(&place);
+                    writer.next = header.sequence;
+                    writer.defined = (0, BTreeSet::new());
+                    writer.under_way.is_lacking(error.clone());
+                }
+                writer.stuck.push_back(group);
+                return Err(error);
+            }
+        };
+        writer.ring.is_written(&place, header, grown);
+        self.room.take(grown);
         for (member, end) in group.pending.members.iter().zip(group.ends) {
             if member.committed.swap(end, Ordering::AcqRel) < end {
                 self.proof.add_member(member);
@@ -348,12 +488,14 @@ impl Journal {
         if group.pending.is_news {
             self.proof.add();
         }
-        let mut body = group.pending.body;
-        if body.capacity() <= SPARE_BYTES_MAX.max(body.len().saturating_mul(SPARE_PART)) {
-            body.clear();
-            writer.spare = body;
-        }
+        writer.keep(group.pending.body);
         Ok(())
+    }
+
+    fn is_lacking(&self, error: &LogError) {
+        if error.is_full() {
+            self.room.is_exhausted(error);
+        }
     }
 
     /// Whether something was committed that no later entry proves.
@@ -383,7 +525,7 @@ impl Journal {
 
     /// Nothing was committed for a while: what was kept for the next commit is given back.
     fn give_back_buffers(&self) {
-        self.writer.lock().spare = Buffer::default();
+        self.writer.lock().spare = Vec::new();
         let mut pending = self.pending.lock();
         if pending.body.is_empty() {
             pending.body = Buffer::default();
@@ -428,7 +570,10 @@ impl Journal {
     pub(crate) fn next_entry(&self) -> u64 {
         let mut writer = self.writer.lock();
         writer.defined.1.clear();
-        writer.next
+        let next = writer.next;
+        self.wait_for(&mut writer, next);
+        // What lacked room is among those to come.
+        next.min(writer.next)
     }
 
     /// The catalogue says that no entry before this one is needed: their files are used again.
@@ -460,6 +605,11 @@ impl Pending {
         }
     }
 
+    /// The most that it can take as an entry.
+    fn len_max(&self) -> u64 {
+        u64::try_from(HEADER_LEN + self.definitions + self.body.len()).unwrap_or(u64::MAX)
+    }
+
     fn has_room(&self, most: usize, len: usize, member: &Member) -> bool {
         let definitions = self.definitions + DEFINITION_LEN + member.topic.len();
         self.body.len() + len + definitions <= most
@@ -467,45 +617,12 @@ impl Pending {
 }
 
 impl Writer {
-    /// Writes an entry and says by how much the files grew.
-    fn write(
-        &mut self,
-        disk: &dyn Disk,
-        journal: &Journal,
-        pending: &mut Pending,
-    ) -> Result<u64, LogError> {
-        // The most it may take, as the definitions depend on the place.
-        let most = HEADER_LEN + pending.definitions + pending.body.len();
-        let place = self.ring.place(disk, u64::try_from(most).unwrap_or(u64::MAX))?;
-        if self.defined.0 != place.turn {
-            self.defined = (place.turn, BTreeSet::new());
-        }
-        let mut definitions = Vec::new();
-        for member in &pending.members {
-            // What is defined by an entry that proves is defined for that one alone.
-            if pending.is_proof || self.defined.1.insert(member.number) {
-                member.definition().put(&mut definitions);
-            }
-        }
-        let len = HEADER_LEN + definitions.len() + pending.body.len();
-        let header = Header {
-            sequence: self.next,
-            life: journal.life,
-            len: u32::try_from(len).unwrap_or(u32::MAX),
-            directory: journal.directory,
-        };
-        let header = header.encode(&[&definitions, pending.body.bytes()]);
-        let entry = pending.body.pages(&[&header, &definitions]);
-        match self.ring.write(place, self.next, entry) {
-            Ok(grown) => {
-                self.next += 1;
-                Ok(grown)
-            }
-            Err(error) => {
-                // The definitions in it are not there. Defining a partition twice does no harm.
-                self.defined = (0, BTreeSet::new());
-                Err(error)
-            }
+    /// Keeps the memory of a body for one to come.
+    fn keep(&mut self, mut body: Buffer) {
+        let is_fit = body.capacity() <= SPARE_BYTES_MAX.max(body.len().saturating_mul(SPARE_PART));
+        if is_fit && self.spare.len() < COMMITS_AT_ONCE {
+            body.clear();
+            self.spare.push(body);
         }
     }
 }
@@ -514,7 +631,7 @@ impl Writer {
 #[cfg(feature = "test-support")]
 pub(crate) fn entry_of(directory: Uuid, sequence: u64, body: &[u8]) -> Vec<u8> {
     let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
-    let header = Header { sequence, life: 1, len, directory };
+    let header = Header { sequence, life: 1, len, behind: 0, directory };
     let mut entry = header.encode(&[body]).to_vec();
     entry.extend(body);
     entry.resize(usize::try_from(header.footprint()).unwrap_or(0), 0);

@@ -54,6 +54,8 @@ pub use config::{Cleanup, Compression, Durability, LogConfig};
 pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};
 pub use journal::JournalConfig;
+#[cfg(feature = "test-support")]
+pub use journal::{Commit, Written};
 pub use log::{Log, ScrubError, Scrubbed};
 pub use log_dir::{Claim, Identity, LogDir, LogDirError, REPLACES_LOST, Resting};
 pub use lookup::TimedOffset;

@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use env::disk::Lock;
-use env::{Disk, Env};
+use env::{Clock, Disk, Env};
 use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use uuid::Uuid;
@@ -354,6 +354,24 @@ impl LogDir {
     /// Makes everything durable that the journal was given by now.
     pub(crate) fn commit(&self) -> Result<(), LogError> {
         self.journal.commit()
+    }
+
+    /// [`LogDir::commit`] in two steps, of which others may be under way at the same time: `None` when there
+    /// is no room for another, or nothing to be written. Every one is to be ended, in the order in which
+    /// they began.
+    #[cfg(feature = "test-support")]
+    pub fn begin_commit(&self) -> Result<Option<crate::Commit>, LogError> {
+        self.journal.begin_another()
+    }
+
+    /// The second step, once it is written.
+    #[cfg(feature = "test-support")]
+    pub fn end_commit(&self, written: crate::Written) -> Result<(), LogError> {
+        self.journal.end_commit(written)
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.env.clock
     }
 
     /// How many logs are open.

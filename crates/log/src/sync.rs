@@ -1,21 +1,23 @@
 //! Group commit: one sync carries every append that was waiting for it.
 //!
-//! A log that was appended to is queued once, however many appends want it durable. The committer, a
-//! thread of its own, takes all that are queued, commits the journal once for all of them, and hands
+//! A log that was appended to is queued once, however many appends want it durable. A committer, one of two
+//! threads, takes all that are queued, commits the journal once for all of them, and hands
 //! over the [`News`] of how far they are durable; appends that arrive meanwhile are carried by the next
-//! commit. A log with something that is not in the journal goes on to the threads that sync segments.
+//! commit, which may begin before that one has ended ([`queue::Commits`]). A log with something that is not in the journal goes on to the threads that sync segments.
 //! Nothing of this runs on the threads that serve connections, but for the telling of the news: a
 //! [`Courier`] may take all of a commit there at once, which wakes a thread once and not for each log.
 //!
 //! A journal that has grown is cut short by a checkpoint, on one more thread. Should that not keep up,
-//! the committer waits for it: a restart is never left with more than that to read. The same thread
+//! the committers wait for it: a restart is never left with more than that to read. The same thread
 //! has the disk take over what is only in memory and the journal long before a checkpoint needs that: a
 //! disk that is given everything at once lets the next commit wait for all of it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod queue;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
@@ -23,8 +25,9 @@ use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use thiserror::Error;
 
+use self::queue::{Commits, Queue};
 use crate::error::LogError;
-use crate::journal::APPEND_BYTES_MAX;
+use crate::journal::{APPEND_BYTES_MAX, COMMITS_AT_ONCE};
 use crate::log::Log;
 use crate::log_dir::LogDir;
 
@@ -83,24 +86,13 @@ impl News {
     }
 }
 
-/// Logs that wait for a thread.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    logs: VecDeque<Arc<Log>>,
-    stopping: bool,
-}
-
 #[derive(Debug)]
 struct Shared {
     dir: Arc<LogDir>,
     courier: Box<dyn Courier>,
-    commits: Queue,
+    commits: Commits,
+    /// Threads that commit.
+    committers: AtomicUsize,
     syncs: Queue,
     background: Background,
     /// Bytes appended since somebody gave way.
@@ -181,7 +173,8 @@ impl Syncer {
         let shared = Arc::new(Shared {
             dir,
             courier: Box::new(courier),
-            commits: Queue::default(),
+            commits: Commits::default(),
+            committers: AtomicUsize::new(COMMITS_AT_ONCE),
             syncs: Queue::default(),
             background: Background::default(),
             appended: AtomicU64::new(0),
@@ -189,10 +182,11 @@ impl Syncer {
         });
         // Dropped where one does not start, which ends those that did.
         let syncer = Syncer { shared, threads: Mutex::default() };
-        let named: [(String, Work); 2] =
-            [("commit".to_owned(), Shared::commit), ("checkpoint".to_owned(), Shared::work_behind)];
+        let committing =
+            (0..COMMITS_AT_ONCE).map(|n| (format!("commit-{n}"), Shared::commit as Work));
+        let behind = ("checkpoint".to_owned(), Shared::work_behind as Work);
         let syncing = (0..threads.max(1)).map(|n| (format!("sync-{n}"), Shared::sync as Work));
-        for (name, work) in named.into_iter().chain(syncing) {
+        for (name, work) in committing.chain([behind]).chain(syncing) {
             let shared = syncer.shared.clone();
             let thread = spawn(name.clone(), Box::new(move || work(&shared)))
                 .map_err(|source| ThreadError { name, source })?;
@@ -211,14 +205,12 @@ impl Syncer {
                 env::thread::give_way();
             }
         }
-        self.request(log);
+        self.shared.commits.push(log, bytes);
     }
 
     /// Queues a log that has something to sync, unless it is queued already.
     pub fn request(&self, log: &Arc<Log>) {
-        if !log.queued.swap(true, Ordering::AcqRel) {
-            self.shared.commits.push(log.clone());
-        }
+        self.shared.commits.push(log, 0);
     }
 
     /// Queues again what could not be synced because no file could be opened, or because the disk was full
@@ -258,40 +250,16 @@ impl Drop for Syncer {
     }
 }
 
-impl Queue {
-    fn push(&self, log: Arc<Log>) {
-        self.waiting.lock().logs.push_back(log);
-        self.arrived.notify_one();
-    }
-
-    fn stop(&self) {
-        self.waiting.lock().stopping = true;
-        self.arrived.notify_all();
-    }
-
-    /// What `take` takes as soon as something waits; `None` when nothing does and nothing will.
-    fn next<T>(&self, take: impl Fn(&mut VecDeque<Arc<Log>>) -> T) -> Option<T> {
-        let mut waiting = self.waiting.lock();
-        loop {
-            if !waiting.logs.is_empty() {
-                return Some(take(&mut waiting.logs));
-            }
-            if waiting.stopping {
-                return None;
-            }
-            self.arrived.wait(&mut waiting);
-        }
-    }
-}
-
 impl Shared {
     fn commit(&self) {
-        while let Some(logs) = self.commits.next(std::mem::take) {
+        while let Some((logs, load)) = self.commits.next() {
             // Cleared before the commit begins: an append after this point queues its log again.
             for log in &logs {
                 log.queued.store(false, Ordering::Release);
             }
+            let begun = self.dir.clock().monotonic();
             let committed = self.dir.commit();
+            self.commits.ended(load, self.dir.clock().monotonic().saturating_sub(begun));
             // A journal without room, or a descriptor for its next file, has lost nothing; the segments are
             // synced instead.
             let passing = committed.as_ref().is_err_and(LogError::is_passing);
@@ -310,11 +278,13 @@ impl Shared {
             self.courier.carry(News(news));
             self.watch_journal();
         }
-        self.syncs.stop();
+        if self.committers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.syncs.stop();
+        }
     }
 
     fn sync(&self) {
-        while let Some(log) = self.syncs.next(VecDeque::pop_front).flatten() {
+        while let Some(log) = self.syncs.next() {
             log.queued.store(false, Ordering::Release);
             match log.sync_unjournaled() {
                 Err(error) if error.is_passing() => {

@@ -1,7 +1,8 @@
 //! Reading a journal back: its entries in the order in which they were written.
 //!
-//! An entry is written when the one before it is durable. So the chain ends at the first that is not
-//! whole, unless a later one is: then the first is damage and not the end.
+//! An entry is written when all before it are durable, but for those that it says are under way. So the chain
+//! ends at the first that is not whole, unless a later one says that it was durable: then it is damage and
+//! not the end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,7 +131,7 @@ impl Chain {
             let failed = |error| LogError::io(&path, "open", error);
             let file = disk.open(&path, OpenMode::Read).map_err(failed)?;
             let len = file.len().map_err(failed)?;
-            let first = Header { sequence: 0, life: 0, len: 0, directory };
+            let first = Header { sequence: 0, life: 0, len: 0, behind: 0, directory };
             let mut file = JournalFile { path: path.clone(), file, len, first };
             check_owner(&file, directory)?;
             if let Some(first) = first_header(&file, directory)? {
@@ -334,7 +335,8 @@ fn check_owner(file: &JournalFile, directory: Uuid) -> Result<(), LogError> {
     Ok(())
 }
 
-/// An entry of the same process behind one that is not whole.
+/// The next entry of the same process behind one that is not whole, if that or one behind it says that it
+/// was durable.
 fn later(
     file: &JournalFile,
     position: u64,
@@ -343,10 +345,14 @@ fn later(
     directory: Uuid,
 ) -> Result<Option<(u64, Header)>, LogError> {
     let mut at = position + ALIGNMENT;
+    let mut next = None;
     while at < file.len {
         let wanted = |header: &Header| header.sequence > expected && header.life == life;
         if let Some((header, _)) = file.entry(at, directory, wanted)? {
-            return Ok(Some((at, header)));
+            let next = *next.get_or_insert((at, header));
+            if header.proves(expected) {
+                return Ok(Some(next));
+            }
         }
         at += ALIGNMENT;
     }

@@ -44,6 +44,9 @@ pub(super) struct Header {
     pub life: u64,
     /// Bytes with this header, without what fills the last page.
     pub len: u32,
+    /// How many of the entries right before it were not known to be durable when it was written. All
+    /// before those were.
+    pub behind: u32,
     /// The folder it belongs to.
     pub directory: Uuid,
 }
@@ -157,7 +160,7 @@ impl Header {
         put(&self.sequence.to_be_bytes());
         put(&self.life.to_be_bytes());
         put(&self.len.to_be_bytes());
-        put(&[0; 4]);
+        put(&self.behind.to_be_bytes());
         put(self.directory.as_bytes());
         let covered = bytes.get(COVERED_FROM..).unwrap_or_default();
         let parts: Vec<&[u8]> = std::iter::once(covered).chain(body.iter().copied()).collect();
@@ -176,10 +179,15 @@ impl Header {
         }
         from.u32()?;
         let (sequence, life, len) = (from.u64()?, from.u64()?, from.u32()?);
-        from.u32()?;
+        let behind = from.u32()?;
         let directory = from.id()?;
         let fits = (HEADER_LEN..=ENTRY_MAX).contains(&usize::try_from(len).ok()?);
-        fits.then_some(Header { sequence, life, len, directory })
+        fits.then_some(Header { sequence, life, len, behind, directory })
+    }
+
+    /// Whether the entry with this number was durable before this one was written.
+    pub fn proves(&self, sequence: u64) -> bool {
+        sequence < self.sequence.saturating_sub(u64::from(self.behind))
     }
 
     /// Whether `entry`, which begins with this header and has its length, is what was written.
@@ -286,6 +294,7 @@ mod tests {
             sequence: 7,
             life: 0x1234_5678_9abc_def0,
             len: u32::try_from(len).unwrap(),
+            behind: 1,
             directory: Uuid::from_u128(9),
         }
     }

@@ -1,7 +1,7 @@
 //! The entry that proves the ones before it.
 //!
-//! A loss of power may tear the last entry, so damage to it is seen only when a later one of the same
-//! life is whole. Under load there is one soon. When nothing more was committed for a while, an entry is
+//! A loss of power may tear the last entries, so damage to one is seen only when a later one of the same
+//! life says that it was durable. Under load there is one soon. When nothing more was committed for a while, an entry is
 //! written that nobody waits for, and nothing is until something was committed again. It says of each
 //! partition that became durable since the last one how far that one is, so that recovery knows where
 //! records are missing which only a damaged entry had; while the journal is busy, it is written now and

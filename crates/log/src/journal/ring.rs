@@ -17,7 +17,7 @@ use env::disk::{OpenMode, PAGE_BYTES};
 use env::{Disk, File};
 
 use super::buffer;
-use super::entry::{self, ALIGNMENT};
+use super::entry::{self, ALIGNMENT, Header};
 use crate::error::LogError;
 use crate::files;
 use crate::names::JOURNAL;
@@ -29,7 +29,7 @@ const FILLED_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 struct Slot {
     file: Arc<dyn File>,
-    path: PathBuf,
+    path: Arc<Path>,
     /// Up to here it holds something.
     filled: u64,
     /// The last entry in it.
@@ -53,13 +53,18 @@ pub(super) struct Ring {
     given: u64,
 }
 
-/// Where the next entry will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where an entry goes.
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     /// Changes when another file is begun.
     pub turn: u64,
     slot: usize,
+    file: Arc<dyn File>,
+    path: Arc<Path>,
     position: u64,
+    /// Up to here the file holds something, and may be filled.
+    filled: u64,
+    filled_max: u64,
 }
 
 impl Ring {
@@ -78,7 +83,7 @@ impl Ring {
             let file = disk.open(&path, OpenMode::Direct).map_err(failed)?;
             let filled = file.len().map_err(failed)? / ALIGNMENT * ALIGNMENT;
             let last = lasts.get(&path).copied().unwrap_or(0);
-            slots.push(Slot { file, path, filled, last });
+            slots.push(Slot { file, path: path.into(), filled, last });
         }
         Ok(Ring {
             folder: folder.to_owned(),
@@ -110,10 +115,17 @@ impl Ring {
         self.given
     }
 
+    /// Whether an entry of `len` bytes begins another file, or has the one it is in grow.
+    pub fn is_change(&self, len: u64) -> bool {
+        let end = self.position + entry::footprint(len);
+        let current = self.current.and_then(|current| self.slots.get(current));
+        end > self.file_bytes || current.is_none_or(|slot| end > slot.filled)
+    }
+
     /// The place for an entry of `len` bytes: behind the last, or at the beginning of another file.
     pub fn place(&mut self, disk: &dyn Disk, len: u64) -> Result<Place, LogError> {
         let end = self.position + entry::footprint(len);
-        let slot = match self.current {
+        let number = match self.current {
             Some(current) if end <= self.file_bytes => current,
             _ => {
                 let slot = match self.unneeded() {
@@ -126,7 +138,37 @@ impl Ring {
                 slot
             }
         };
-        Ok(Place { turn: self.turn, slot, position: self.position })
+        let Some(slot) = self.slots.get(number) else { return Err(LogError::Closed) };
+        Ok(Place {
+            turn: self.turn,
+            slot: number,
+            file: slot.file.clone(),
+            path: slot.path.clone(),
+            position: self.position,
+            filled: slot.filled,
+            filled_max: self.file_bytes,
+        })
+    }
+
+    /// This entry will be at the place that was given last.
+    pub fn take(&mut self, place: &Place, entry: Header) {
+        self.position = place.position + entry.footprint();
+        if let Some(slot) = self.slots.get_mut(place.slot) {
+            slot.last = entry.sequence;
+        }
+    }
+
+    /// The entry there is durable, and its file has grown by so much.
+    pub fn is_written(&mut self, place: &Place, entry: Header, grown: u64) {
+        self.given += entry.footprint();
+        if let Some(slot) = self.slots.get_mut(place.slot) {
+            slot.filled += grown;
+        }
+    }
+
+    /// No entry is at the place, nor behind it.
+    pub fn give_back(&mut self, place: &Place) {
+        self.position = place.position;
     }
 
     fn unneeded(&self) -> Option<usize> {
@@ -137,7 +179,7 @@ impl Ring {
     }
 
     fn grow(&mut self, disk: &dyn Disk) -> Result<usize, LogError> {
-        let taken = |path: &Path| self.slots.iter().any(|slot| slot.path == path);
+        let taken = |path: &Path| self.slots.iter().any(|slot| *slot.path == *path);
         let names = (0..).map(|n: u32| self.folder.join(format!("{n:04}{JOURNAL}")));
         let path = names.into_iter().find(|path| !taken(path)).unwrap_or_default();
         // It may be there, and then it is empty: its folder could not be synced the last time, for want of
@@ -146,41 +188,35 @@ impl Ring {
             .open(&path, OpenMode::Direct)
             .map_err(|error| LogError::of_write(&path, "create", error))?;
         files::sync_dir(disk, &self.folder)?;
-        self.slots.push(Slot { file, path, filled: 0, last: 0 });
+        self.slots.push(Slot { file, path: path.into(), filled: 0, last: 0 });
         Ok(self.slots.len() - 1)
     }
+}
 
-    /// Writes an entry, in whole pages, at its place and makes it durable. Says by how much the file grew.
-    pub fn write(&mut self, place: Place, sequence: u64, entry: &[u8]) -> Result<u64, LogError> {
-        let Some(slot) = self.slots.get_mut(place.slot) else { return Err(LogError::Closed) };
-        let len = u64::try_from(entry.len()).unwrap_or(u64::MAX);
-        let end = place.position + len;
-        let failed = |doing| {
-            let path = &slot.path;
-            move |error| LogError::io(path, doing, error)
-        };
-        let before = slot.filled;
-        slot.file
-            .write_all_at(&[IoSlice::new(entry)], place.position)
-            .map_err(|error| LogError::of_write(&slot.path, "write", error))?;
-        if end > slot.filled {
-            let more = slot.filled.clamp(FILLED_MIN, FILLED_MAX);
-            let more = more.min(self.file_bytes.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
+impl Place {
+    /// Writes an entry, in whole pages, and makes it durable. Says by how much the file grew.
+    pub fn write(&self, entry: &[u8]) -> Result<u64, LogError> {
+        let end = self.position + u64::try_from(entry.len()).unwrap_or(u64::MAX);
+        let failed = |doing| move |error| LogError::io(&self.path, doing, error);
+        self.file
+            .write_all_at(&[IoSlice::new(entry)], self.position)
+            .map_err(|error| LogError::of_write(&self.path, "write", error))?;
+        let mut filled = self.filled;
+        if end > filled {
+            let more = filled.clamp(FILLED_MIN, FILLED_MAX);
+            let more = more.min(self.filled_max.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
             let more = usize::try_from(more).unwrap_or(0);
             let zeros = vec![0; more + PAGE_BYTES];
             let zeros = buffer::pages_in(&zeros, more);
-            slot.filled = match slot.file.write_all_at(&[IoSlice::new(zeros)], end) {
+            filled = match self.file.write_all_at(&[IoSlice::new(zeros)], end) {
                 Ok(()) => end + zeros.len() as u64,
                 // Without them it is slower, no more.
                 Err(error) if error.kind() == std::io::ErrorKind::StorageFull => end,
                 Err(error) => return Err(failed("write")(error)),
             };
         }
-        slot.file.sync_data().map_err(failed("sync"))?;
-        slot.last = sequence;
-        self.position = end;
-        self.given += len;
-        Ok(slot.filled.saturating_sub(before))
+        self.file.sync_data().map_err(failed("sync"))?;
+        Ok(filled - self.filled)
     }
 }
 

@@ -5,6 +5,7 @@ mod commits;
 mod damage;
 mod proofs;
 mod recovery;
+mod under_way;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

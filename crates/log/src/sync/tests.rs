@@ -150,7 +150,8 @@ fn who_is_durable_already_is_told_so_on_a_full_disk() {
 /// Else produces would be taken and never answered.
 #[test]
 fn a_syncer_that_lacks_a_thread_does_not_start() {
-    for missing in 0..4 {
+    let names = ["commit-0", "commit-1", "checkpoint", "sync-0", "sync-1"];
+    for (missing, name) in names.into_iter().enumerate() {
         let bench = Bench::new(LogConfig::default());
         let ended = Arc::new(Mutex::new(Vec::new()));
         let mut started = 0;
@@ -167,7 +168,7 @@ fn a_syncer_that_lacks_a_thread_does_not_start() {
             std::thread::Builder::new().spawn(work)
         });
         let error = without.unwrap_err();
-        assert_eq!(error.name, ["commit", "checkpoint", "sync-0", "sync-1"][missing]);
+        assert_eq!(error.name, name);
         assert_eq!(ended.lock().len(), missing, "those that did start have ended");
     }
 }

@@ -26,11 +26,12 @@ use common::runner;
 use mutant::Mutant;
 
 /// What must have happened in an ordinary run.
-const ALL: [&str; 26] = [
+const ALL: [&str; 27] = [
     "advances",
     "appends",
     "checkpoints",
     "commits",
+    "commits at once",
     "crashes",
     "crashes during a stall",
     "cuts",

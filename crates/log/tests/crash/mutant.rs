@@ -29,10 +29,12 @@ pub enum Mutant {
     CutAtDamage,
     /// What was appended while a sync was under way counts as synced when that ends.
     AcknowledgeDuringStall,
+    /// Of two commits under way the second counts when the disk has done it, whatever becomes of the first.
+    AcknowledgeOutOfTurn,
 }
 
 impl Mutant {
-    pub const PLANTED: [(Mutant, &str); 7] = [
+    pub const PLANTED: [(Mutant, &str); 8] = [
         (Mutant::AcknowledgeAtAppend, "acknowledge what is only appended"),
         (Mutant::AcknowledgeBeforeSync, "acknowledge before the journal is synced"),
         (Mutant::SkipFolderSync, "skip the sync of folders"),
@@ -40,12 +42,15 @@ impl Mutant {
         (Mutant::TrustUnclean, "trust partitions that were not closed"),
         (Mutant::CutAtDamage, "cut at any damage, durable or not"),
         (Mutant::AcknowledgeDuringStall, "acknowledge what was appended while a sync stalled"),
+        (Mutant::AcknowledgeOutOfTurn, "acknowledge a commit before the one it follows"),
     ];
 
     /// Words of the verdict, where there is only one that is right.
     pub fn noticed_by(self) -> &'static str {
         match self {
-            Mutant::AcknowledgeAtAppend | Mutant::AcknowledgeDuringStall => "acknowledged up to",
+            Mutant::AcknowledgeAtAppend
+            | Mutant::AcknowledgeDuringStall
+            | Mutant::AcknowledgeOutOfTurn => "acknowledged up to",
             Mutant::CutAtDamage => "nobody was told",
             _ => "",
         }
@@ -60,6 +65,7 @@ impl Mutant {
             Mutant::None
             | Mutant::AcknowledgeAtAppend
             | Mutant::AcknowledgeDuringStall
+            | Mutant::AcknowledgeOutOfTurn
             | Mutant::TrustUnclean
             | Mutant::CutAtDamage => None,
         }

@@ -93,6 +93,47 @@ impl Trial {
         Ok(end)
     }
 
+    /// Two commits are under way, and the disk does them in any order, or one, or none.
+    pub fn commit_two(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
+        let Some(first) = self.ok(dir.begin_commit())? else { return Ok(()) };
+        let more = (0..1 + self.dice(3)).try_for_each(|_| self.append(n));
+        let ends: Vec<Offset> = self.parts.iter().map(|part| part.model.end()).collect();
+        let second = self.ok(dir.begin_commit()).and_then(|begun| more.map(|()| begun));
+        if second.is_ok() && self.dice(2) == 0 {
+            self.sim.disk.stop_at(1 + self.dice(6));
+        }
+        let second_first = self.dice(2) == 0;
+        let (first, second) = match second {
+            Err(stop) => {
+                let _ = dir.end_commit(first.write());
+                return Err(stop);
+            }
+            Ok(None) => (first.write(), None),
+            Ok(Some(second)) if second_first => {
+                let second = second.write();
+                if self.mutant == Mutant::AcknowledgeOutOfTurn && !self.sim.disk.stopped() {
+                    for (n, end) in ends.into_iter().enumerate() {
+                        self.promise(n, end);
+                    }
+                }
+                (first.write(), Some(second))
+            }
+            Ok(Some(second)) => (first.write(), Some(second.write())),
+        };
+        self.note(|| format!("two commits, the second {second:?}, done first {second_first}"));
+        let first = dir.end_commit(first);
+        let second = second.map_or(Ok(()), |second| {
+            self.work.count("commits at once", 1);
+            dir.end_commit(second)
+        });
+        self.ok(first.and(second))?;
+        for n in 0..self.parts.len() {
+            let end = self.commit(n)?;
+            self.committed(n, end);
+        }
+        Ok(())
+    }
+
     /// Nothing is committed for two rounds; and for two more, as what waited for a commit goes with the
     /// entry that proves, and is to be proven by another.
     pub fn prove(&mut self, dir: &LogDir) -> Result<(), Stop> {

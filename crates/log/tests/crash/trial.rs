@@ -264,7 +264,8 @@ impl Trial {
                 self.step_without_room(dir, n)?;
                 continue;
             }
-            match self.dice(21) {
+            match self.dice(22) {
+                21 => self.commit_two(dir, n)?,
                 0..=7 => self.append(n)?,
                 8 => self.repeat(n)?,
                 9 => self.sync(n)?,
@@ -346,7 +347,7 @@ impl Trial {
     }
 
     /// What the journal has is under its mark. One that had no room is not counted on.
-    fn committed(&mut self, n: usize, end: Offset) {
+    pub fn committed(&mut self, n: usize, end: Offset) {
         let part = &mut self.parts[n];
         if part.journaled && self.pending_bytes < 4096 {
             part.marked = end;

@@ -1,0 +1,152 @@
+//! Logs that wait for a thread of the syncer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::log::Log;
+
+/// Beside a commit of so few appends or so many bytes another one always is worth what it costs, and beside
+/// any where the disk takes so long for most of them.
+const FEW_APPENDS: u64 = 3;
+const MANY_BYTES: u64 = 128 << 10;
+const SLOW_COMMIT: Duration = Duration::from_micros(400);
+
+/// With each commit what most of them take is moved by such a part of it towards what this one took.
+const TYPICAL_STEP: u32 = 16;
+
+/// Logs that wait to be synced, each once.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<(VecDeque<Arc<Log>>, bool)>,
+    arrived: Condvar,
+}
+
+impl Queue {
+    pub fn push(&self, log: Arc<Log>) {
+        self.waiting.lock().0.push_back(log);
+        self.arrived.notify_one();
+    }
+
+    /// The next as soon as there is one; `None` when it was stopped and there is none.
+    pub fn next(&self) -> Option<Arc<Log>> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if waiting.1 || !waiting.0.is_empty() {
+                return waiting.0.pop_front();
+            }
+            self.arrived.wait(&mut waiting);
+        }
+    }
+
+    pub fn stop(&self) {
+        self.waiting.lock().1 = true;
+        self.arrived.notify_all();
+    }
+}
+
+/// Logs that were appended to and wait for a commit, which takes all of them.
+///
+/// While one is under way another may begin, so that the disk need not wait for the core, nor a slow disk's
+/// latency be paid twice. But each costs the core the same, however little it carries: so it begins when as
+/// many appends wait as the one under way carries, and only where the disk may be expected to take longer
+/// for that one than the core for this (ADR 21).
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    logs: VecDeque<Arc<Log>>,
+    waiting: Load,
+    /// What the commits under way carry, and how many there are.
+    carried: Load,
+    under_way: usize,
+    /// What most commits take, or a little less.
+    typical: Duration,
+    stopping: bool,
+}
+
+/// What a commit carries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Load {
+    appends: u64,
+    bytes: u64,
+}
+
+impl Commits {
+    /// Queues a log that so many bytes were appended to, unless it is queued already.
+    pub fn push(&self, log: &Arc<Log>, bytes: u64) {
+        let is_queued = log.queued.swap(true, Ordering::AcqRel);
+        let mut state = self.state.lock();
+        if !is_queued {
+            state.logs.push_back(log.clone());
+        }
+        state.waiting.appends += 1;
+        state.waiting.bytes += bytes;
+        let is_due = state.is_due();
+        drop(state);
+        if is_due {
+            self.changed.notify_one();
+        }
+    }
+
+    /// All that wait, when it is time, with what they carry; `None` when it was stopped and nothing waits.
+    pub fn next(&self) -> Option<(VecDeque<Arc<Log>>, Load)> {
+        let mut state = self.state.lock();
+        loop {
+            if state.is_due() {
+                let load = std::mem::take(&mut state.waiting);
+                state.carried.appends += load.appends;
+                state.carried.bytes += load.bytes;
+                state.under_way += 1;
+                return Some((std::mem::take(&mut state.logs), load));
+            }
+            if state.stopping && state.logs.is_empty() {
+                return None;
+            }
+            self.changed.wait(&mut state);
+        }
+    }
+
+    /// A commit has ended that carried this, and took so long.
+    pub fn ended(&self, load: Load, took: Duration) {
+        let mut state = self.state.lock();
+        state.carried.appends -= load.appends;
+        state.carried.bytes -= load.bytes;
+        state.under_way -= 1;
+        let step = state.typical / TYPICAL_STEP + Duration::from_micros(1);
+        state.typical = if took > state.typical {
+            state.typical + step
+        } else {
+            state.typical.saturating_sub(step)
+        };
+        let is_due = state.is_due();
+        drop(state);
+        if is_due {
+            self.changed.notify_one();
+        }
+    }
+
+    pub fn stop(&self) {
+        self.state.lock().stopping = true;
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    fn is_due(&self) -> bool {
+        let Load { appends, bytes } = self.carried;
+        let is_worth_it =
+            || appends <= FEW_APPENDS || bytes >= MANY_BYTES || self.typical >= SLOW_COMMIT;
+        let is_time = self.under_way == 0
+            || self.stopping
+            || (self.waiting.appends >= appends && is_worth_it());
+        !self.logs.is_empty() && is_time
+    }
+}
