@@ -152,6 +152,8 @@ pub struct Log {
     pub(crate) handles: Arc<Handles>,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
+    /// Bytes that the journal was given since the last sync of the segment began: a hint.
+    pub(crate) behind: AtomicU64,
     pub(crate) compaction: compact::State,
     /// Where it is damaged; nothing for nearly all logs. Changed under `syncing`.
     pub(crate) quarantine: ArcSwapOption<Quarantine>,
@@ -235,6 +237,11 @@ impl Log {
     /// Whom the [`crate::Syncer`] tells about a new durable end.
     pub fn set_listener(&self, listener: Weak<dyn DurableListener>) {
         *self.listener.lock() = Some(listener);
+    }
+
+    /// About how many bytes are in the journal that the segment has only in memory.
+    pub(crate) fn behind(&self) -> u64 {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// The failure since which nothing is written, if there was one.
