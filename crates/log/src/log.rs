@@ -348,6 +348,7 @@ impl Log {
             joined.forget(Offset::MAX)?;
         }
         let doomed = rename_doomed(&self.env, &self.dir)?;
+        self.is_moved_to(&doomed);
         if let Some(parent) = self.dir.parent() {
             files::sync_dir(&*self.env.disk, parent)?;
         }
@@ -361,6 +362,17 @@ impl Log {
         let _writer = self.writer.lock();
         self.closed.store(true, Ordering::Release);
         self.deleted.store(true, Ordering::Release);
+    }
+
+    /// The folder of a log that is deleted has another name. Who goes on reading must not find there what
+    /// another topic has under the old one.
+    pub(crate) fn is_moved_to(&self, folder: &Path) {
+        self.segments.load().iter().for_each(|segment| segment.is_moved_to(folder));
+        let doomed = self.doomed.lock();
+        doomed
+            .iter()
+            .flat_map(|doomed| &doomed.segments)
+            .for_each(|(it, _)| it.is_moved_to(folder));
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
