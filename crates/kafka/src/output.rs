@@ -39,6 +39,10 @@ const SLICES_MAX: usize = 64;
 /// What one connection sends before others of its worker have their turn: a quarter of a millisecond.
 const SENT_AT_ONCE_BYTES: usize = 1 << 20;
 
+/// What it sends before other threads have their turn, if one waits for this core: the kernel lets this one
+/// go on for milliseconds, and would not interrupt a call that sends.
+const GIVE_WAY_BYTES: usize = 256 << 10;
+
 /// What a piece takes besides its bytes: its place here and what an allocation costs. Without it, a
 /// million empty replies would count as nothing.
 const PIECE_BYTES: usize = 128;
@@ -108,7 +112,8 @@ impl FilePiece {
         stream: &mut Stream,
     ) -> Poll<io::Result<usize>> {
         let Region { file, position, len } = &self.region;
-        match stream.poll_send_file(context, &**file, *position, self.in_memory.min(*len))? {
+        let some = self.in_memory.min(*len).min(GIVE_WAY_BYTES);
+        match stream.poll_send_file(context, &**file, *position, some)? {
             // The file is shorter than the log said: the reply cannot be completed.
             Poll::Ready(0) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             Poll::Ready(sent) => Poll::Ready(Ok(sent)),
@@ -166,6 +171,7 @@ impl Output {
         cold_reads: &ColdReads,
         sent: &mut usize,
     ) -> Poll<io::Result<()>> {
+        let mut given_way = *sent;
         while !self.pieces.is_empty() {
             let some = ready!(self.poll_write_once(context, stream, cold_reads))?;
             if some == 0 {
@@ -173,6 +179,10 @@ impl Output {
             }
             *sent += some;
             self.advance(some);
+            if *sent - given_way >= GIVE_WAY_BYTES {
+                env::thread::give_way();
+                given_way = *sent;
+            }
             if *sent >= SENT_AT_ONCE_BYTES && !self.pieces.is_empty() {
                 // A peer that takes it as fast as it is sent would have this worker to itself.
                 context.waker().wake_by_ref();

@@ -173,7 +173,9 @@ impl Log {
         let written: SmallVec<[Written; 4]> =
             batches.iter().map(|batch| Written::of(&batch.header)).collect();
         writer.active.publish(&written, config.index_interval_bytes);
-        if !is_held && !journal.is_some_and(|journal| add_to_journal(writer, journal, &bytes)) {
+        if is_held || journal.is_some_and(|journal| add_to_journal(writer, journal, &bytes)) {
+            self.behind.fetch_add(u64::from(size), Ordering::Relaxed);
+        } else {
             writer.unjournaled_end = bytes.end;
             writer.unmarked_bytes += u64::from(size);
         }

@@ -152,6 +152,8 @@ pub struct Log {
     pub(crate) handles: Arc<Handles>,
     pub(crate) listener: Mutex<Option<Weak<dyn DurableListener>>>,
     pub(crate) queued: AtomicBool,
+    /// Bytes that the journal was given since the last sync of the segment began: a hint.
+    pub(crate) behind: AtomicU64,
     pub(crate) compaction: compact::State,
     /// Where it is damaged; nothing for nearly all logs. Changed under `syncing`.
     pub(crate) quarantine: ArcSwapOption<Quarantine>,
@@ -235,6 +237,11 @@ impl Log {
     /// Whom the [`crate::Syncer`] tells about a new durable end.
     pub fn set_listener(&self, listener: Weak<dyn DurableListener>) {
         *self.listener.lock() = Some(listener);
+    }
+
+    /// About how many bytes are in the journal that the segment has only in memory.
+    pub(crate) fn behind(&self) -> u64 {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// The failure since which nothing is written, if there was one.
@@ -341,6 +348,7 @@ impl Log {
             joined.forget(Offset::MAX)?;
         }
         let doomed = rename_doomed(&self.env, &self.dir)?;
+        self.is_moved_to(&doomed);
         if let Some(parent) = self.dir.parent() {
             files::sync_dir(&*self.env.disk, parent)?;
         }
@@ -354,6 +362,17 @@ impl Log {
         let _writer = self.writer.lock();
         self.closed.store(true, Ordering::Release);
         self.deleted.store(true, Ordering::Release);
+    }
+
+    /// The folder of a log that is deleted has another name. Who goes on reading must not find there what
+    /// another topic has under the old one.
+    pub(crate) fn is_moved_to(&self, folder: &Path) {
+        self.segments.load().iter().for_each(|segment| segment.is_moved_to(folder));
+        let doomed = self.doomed.lock();
+        doomed
+            .iter()
+            .flat_map(|doomed| &doomed.segments)
+            .for_each(|(it, _)| it.is_moved_to(folder));
     }
 
     pub(crate) fn is_deleted(&self) -> bool {

@@ -207,6 +207,7 @@ impl Log {
             handles: state.handles,
             listener: Mutex::new(None),
             queued: AtomicBool::new(false),
+            behind: AtomicU64::new(0),
             compaction: compact::State::default(),
             quarantine: ArcSwapOption::new(quarantine),
             suspects: state.suspects,

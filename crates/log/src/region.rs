@@ -73,6 +73,8 @@ impl Region {
             // The last may be shorter.
             scratch.truncate(len - begin);
             self.file.read_exact_at(&mut scratch, self.position + begin as u64)?;
+            // What is read here is behind by so much that others go first.
+            env::thread::give_way();
         }
         Ok(())
     }

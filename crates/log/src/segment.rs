@@ -273,6 +273,13 @@ impl Segment {
         self.path.lock().with_file_name(names::segment_file(self.base, kind))
     }
 
+    /// Its folder has another name: from here on its files are found there.
+    pub fn is_moved_to(&self, folder: &Path) {
+        let mut path = self.path.lock();
+        let moved = path.file_name().map(|name| folder.join(name));
+        *path = moved.unwrap_or_default();
+    }
+
     /// The open file; a sealed segment opens it, and `warm` keeps it open.
     pub fn file(&self, disk: &dyn Disk, warm: &Mutex<Warm>) -> Result<Arc<dyn File>, LogError> {
         if let Some(file) = self.open_file() {

@@ -12,6 +12,7 @@
 //! has the disk take over what is only in memory and the journal long before a checkpoint needs that: a
 //! disk that is given everything at once lets the next commit wait for all of it.
 
+mod behind;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -33,11 +34,6 @@ use crate::log_dir::LogDir;
 
 /// A checkpoint is due when the journal holds this much.
 const CHECKPOINT_AT_BYTES: u64 = 192 << 20;
-
-/// The segments are written behind whenever the journal was given this much, or so much for each open log
-/// if that is more: to write a page and an inode for a few bytes, again and again, helps nobody.
-const WRITE_BEHIND_BYTES: u64 = 4 << 20;
-const WRITE_BEHIND_BYTES_OF_LOG: u64 = 16 << 10;
 
 /// With this much nothing is committed before a checkpoint is done.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
@@ -313,10 +309,7 @@ impl Shared {
         let mut due = self.background.due.lock();
         let checkpoint = held > CHECKPOINT_AT_BYTES && !due.checkpoint;
         let more = given - due.written_behind;
-        let is_enough =
-            |logs| more / WRITE_BEHIND_BYTES_OF_LOG > u64::try_from(logs).unwrap_or(u64::MAX);
-        let write_behind =
-            !due.write_behind && more > WRITE_BEHIND_BYTES && is_enough(self.dir.open_count());
+        let write_behind = !due.write_behind && behind::is_due(more, self.dir.open_count());
         if checkpoint || write_behind {
             due.checkpoint |= checkpoint;
             due.write_behind |= write_behind;
@@ -338,7 +331,7 @@ impl Shared {
             drop(due);
             if checkpoint {
                 self.make_checkpoint();
-            } else if let Err(error) = self.dir.write_behind() {
+            } else if let Err(error) = behind::write(&self.dir) {
                 tracing::debug!(%error, "not synced ahead of a checkpoint");
             }
             let mut due = self.background.due.lock();

@@ -1,4 +1,4 @@
-//! `--device`: what a disk can do for durability, without any broker. The table of ADR 13, and the limit
+//! `--device`: what a disk can do for durability, without any broker. The table of ADR 13, and the limits
 //! that synced figures are held against.
 //!
 //! Three ways to make the appends of many partitions durable, each after the same writes into the
@@ -6,21 +6,20 @@
 //! something already.
 #![expect(clippy::disallowed_methods, reason = "the benchmark's own files, not a broker's")]
 
+mod limit;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use walser_bench::{Arrivals, Mode, Workload};
+use anyhow::{Context, Result};
 
+pub(crate) use self::limit::{Limits, limits};
 use crate::machine::now;
 
 /// How long each figure is measured.
 const MEASURED: Duration = Duration::from_millis(1500);
-
-/// The same for a limit that is measured before and after a run.
-const MEASURED_BESIDE: Duration = Duration::from_millis(300);
 
 /// No more in one write: the device's own speed is reached long before.
 const GROUP_BYTES_MAX: usize = 16 << 20;
@@ -78,60 +77,6 @@ pub(crate) fn run(scratch: &Path) -> Result<()> {
 #[expect(clippy::cast_precision_loss, reason = "sizes of writes are small")]
 fn speed(per_second: f64, bytes: usize) -> String {
     format!("{per_second:.0}/s, {:.0} MB/s", per_second * bytes as f64 / 1e6)
-}
-
-/// Batches of this workload that the device makes durable in a second when nothing else is done: no
-/// network, no checksum, no segment, one write for each batch that is acknowledged.
-///
-/// Every connection of a closed window waits for its batch, so that no more of them than there are in
-/// flight can share a write; up to that, the best of several ways to group them counts: all in one write
-/// and sync, or two or four files written and synced at the same time, each with its part. They go over
-/// files that hold something everywhere, as new blocks cost more.
-pub(crate) fn limit(folder: &Path, workload: &Workload) -> Result<f64> {
-    let Mode::Produce { arrivals: Arrivals::Closed { window }, .. } = workload.mode else {
-        bail!("the device's limit is that of a closed window");
-    };
-    let in_flight = usize::try_from(workload.connections * window)?;
-    let batch_bytes = usize::try_from(workload.batch.records * workload.batch.value_bytes)?;
-    let mut best = 0.0_f64;
-    for files in [1, 2, 4].into_iter().filter(|files| *files <= in_flight) {
-        let group = (in_flight / files).min(GROUP_BYTES_MAX / batch_bytes.max(1)).max(1);
-        let bytes = (group * batch_bytes).next_multiple_of(4 * KIB);
-        best = best.max(group_writes(folder, files, bytes)? * float(group));
-    }
-    Ok(best)
-}
-
-/// Writes of so many bytes a second, each synced, over so many files at once.
-fn group_writes(folder: &Path, files: usize, bytes: usize) -> Result<f64> {
-    let open = |number: usize| {
-        let path = folder.join(format!("device-limit-{number}"));
-        match File::options().read(true).write(true).open(&path) {
-            Ok(file) => Ok(file),
-            Err(_) => recycled(&path),
-        }
-    };
-    let files = (0..files).map(open).collect::<Result<Vec<_>>>()?;
-    let room = JOURNAL_BYTES / bytes as u64;
-    std::thread::scope(|scope| {
-        let work = |file: &File| {
-            let piece = vec![2; bytes];
-            per_second(MEASURED_BESIDE, |n| {
-                file.write_all_at(&piece, n % room * bytes as u64)?;
-                Ok(file.sync_data()?)
-            })
-        };
-        let running: Vec<_> = files.iter().map(|file| scope.spawn(move || work(file))).collect();
-        running
-            .into_iter()
-            .map(|thread| thread.join().map_err(|_| anyhow!("a writer panicked"))?)
-            .sum()
-    })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of batches are small")]
-fn float(count: usize) -> f64 {
-    count as f64
 }
 
 /// Does the work over and over for some time; how many times a second it was done.

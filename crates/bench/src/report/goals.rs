@@ -39,7 +39,7 @@ const MOVED: Aim = Aim::AtMost(1.2, "times");
 const KILLED: &str = "killed_first_ack_ms";
 const CLEAN: &str = "clean_first_ack_ms";
 
-/// As the project set them before it measured.
+/// As the project set them before it measured, but for what says otherwise.
 pub(crate) const GOALS: &[Goal] = &[
     goal("CPU per 1 KB request", "produce-1k", "cpu_us_per_request", Aim::RatioAtMost(0.20)),
     goal(
@@ -81,9 +81,16 @@ pub(crate) const GOALS: &[Goal] = &[
         Aim::RatioAtLeast(5.0),
     ),
     goal(
-        "synced, 1 MB batches, 100 connections, of the device's limit",
+        "synced, 1 MB batches, 100 connections, of the device's limit in files written over",
         "synced-1m-100c",
         "device_share",
+        Aim::ShareAtLeast(0.8),
+    ),
+    // Beside the goal above, not instead of it: a log's files grow, for which the device has another limit.
+    goal(
+        "synced, 1 MB batches, 100 connections, of the device's limit in files that grow (a goal added later)",
+        "synced-1m-100c",
+        "growing_share",
         Aim::ShareAtLeast(0.8),
     ),
     goal("creating one of 10,000 partitions", "partitions-10k", "create_ms", CREATE),

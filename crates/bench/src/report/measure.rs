@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use walser_bench::{Arrivals, BatchShape, Mode, Workload};
 
-use crate::device;
+use crate::device::limits;
 use crate::machine::{self, Machine, now, pause};
 use crate::peers::{Kind, Peer, Prepared, Programs};
 use crate::results::{Measured, Results, Run};
@@ -29,7 +29,7 @@ use crate::storage::Storage;
 use crate::talk::{Frame, Talk};
 use crate::usage::{self, CpuClock};
 use drive::{acknowledged, create, delete, generate};
-use figures::{Figures, add_footprint, figures};
+use figures::{Figures, add_footprint, add_limits, figures};
 
 /// For how long a JVM runs a scenario before it is measured, at most.
 const COMPILE_SECONDS: f64 = 6.0;
@@ -256,9 +256,8 @@ impl Session {
         let workload =
             Workload { seconds, warm_up_seconds: (seconds / 2.0).min(2.0), ..workload.clone() };
         peer.pin()?;
-        let device = || -> Result<Option<f64>> {
-            scenario.beside_device.then(|| device::limit(storage.path(), &workload)).transpose()
-        };
+        let device =
+            || scenario.beside_device.then(|| limits(storage.path(), &workload)).transpose();
         let before = device()?;
         let measured = match scenario.section {
             Section::Produce => {
@@ -271,14 +270,8 @@ impl Session {
         let (outcome, used) = measured?;
         let mut figures = figures(&outcome, &used);
         add_footprint(&mut figures, "", &used.footprint);
-        // Disks have moods: the better of two moments is the limit.
         if let (Some(before), Some(after)) = (before, after) {
-            let per_second = before.max(after);
-            let reached = figures.get("requests_per_second").copied().unwrap_or(0.0);
-            figures.insert("device_per_second".to_owned(), per_second);
-            figures.insert("device_share".to_owned(), reached / per_second);
-            let mb = figures.get("mb_per_second").copied().unwrap_or(0.0);
-            figures.insert("device_mb_per_second".to_owned(), mb * per_second / reached);
+            add_limits(&mut figures, before.or_better(after));
         }
         let generator = outcome.generator;
         Ok((figures, Limits { generator: generator.was_limit, rate: generator.saturated }))

@@ -17,7 +17,7 @@ pub(crate) struct Spread {
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
     pub(crate) name: String,
-    /// A colour class of the style sheet: `a`, `b` or `c`.
+    /// A colour class of the style sheet: `a` to `d`.
     pub(crate) class: &'static str,
     pub(crate) value: Spread,
 }
@@ -59,8 +59,8 @@ text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fil
 .e{text-anchor:end}.c{text-anchor:middle}
 .grid{stroke:#d8dee4;stroke-width:1}
 .whisker{stroke:#1f2328;stroke-width:1.5;stroke-opacity:.75}
-.fa{fill:#c2570c}.fb{fill:#2563eb}.fc{fill:#8b949e}
-.sa{stroke:#c2570c}.sb{stroke:#2563eb}.sc{stroke:#8b949e}
+.fa{fill:#c2570c}.fb{fill:#2563eb}.fc{fill:#8b949e}.fd{fill:#1a7f5a}
+.sa{stroke:#c2570c}.sb{stroke:#2563eb}.sc{stroke:#8b949e}.sd{stroke:#1a7f5a}
 .line{fill:none;stroke-width:2.5;stroke-linejoin:round}
 .band{fill-opacity:.15}
 @media (prefers-color-scheme:dark){
@@ -68,8 +68,8 @@ text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fil
 text{fill:#f0f6fc}.m{fill:#9198a1}
 .grid{stroke:#2f353d}
 .whisker{stroke:#f0f6fc}
-.fa{fill:#f0883e}.fb{fill:#58a6ff}.fc{fill:#848d97}
-.sa{stroke:#f0883e}.sb{stroke:#58a6ff}.sc{stroke:#848d97}
+.fa{fill:#f0883e}.fb{fill:#58a6ff}.fc{fill:#848d97}.fd{fill:#3fb98a}
+.sa{stroke:#f0883e}.sb{stroke:#58a6ff}.sc{stroke:#848d97}.sd{stroke:#3fb98a}
 }
 ";
 

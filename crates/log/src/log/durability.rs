@@ -224,6 +224,7 @@ impl Log {
             let whole = std::mem::take(&mut writer.unsynced_unheld);
             let mut files: Vec<_> = sealed.into_iter().map(|unsynced| unsynced.file).collect();
             files.append(&mut writer.unsynced_small);
+            self.behind.store(0, Ordering::Relaxed);
             if std::mem::take(&mut writer.dirty) {
                 files.push(writer.file.written().clone());
             }

@@ -128,7 +128,12 @@ impl LogDir {
         for key in &keys {
             let dir = self.path.join(names::partition_folder(topic, key.1));
             if self.env.disk.exists(&dir) {
-                doomed.push((crate::log::rename_doomed(&self.env, &dir)?, *key));
+                let moved = crate::log::rename_doomed(&self.env, &dir)?;
+                let open = self.logs.lock().open.get(key).map(|(_, log)| log.clone());
+                if let Some(log) = open {
+                    log.is_moved_to(&moved);
+                }
+                doomed.push((moved, *key));
             }
         }
         if !doomed.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use walser_bench::{Latency, Outcome};
 
 use super::drive::Used;
+use crate::device::Limits;
 use crate::usage::Footprint;
 
 /// The figures of a run.
@@ -64,10 +65,42 @@ pub(super) fn figures(outcome: &Outcome, used: &Used) -> Figures {
     figures
 }
 
+/// What the device did with such batches beside the run, and how much of that was reached.
+pub(super) fn add_limits(figures: &mut Figures, limits: Limits) {
+    let of = |name: &str| figures.get(name).copied().unwrap_or(0.0);
+    let (reached, mb) = (of("requests_per_second"), of("mb_per_second"));
+    for (name, per_second) in [("device", limits.over), ("growing", limits.growing)] {
+        figures.insert(format!("{name}_per_second"), per_second);
+        figures.insert(format!("{name}_share"), reached / per_second);
+        figures.insert(format!("{name}_mb_per_second"), mb * per_second / reached);
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of threads and files are small")]
 pub(super) fn add_footprint(figures: &mut Figures, prefix: &str, footprint: &Footprint) {
     figures.insert(format!("{prefix}rss_mb"), footprint.rss_mb);
     figures.insert(format!("{prefix}pss_mb"), footprint.pss_mb);
     figures.insert(format!("{prefix}threads"), footprint.threads as f64);
     figures.insert(format!("{prefix}descriptors"), footprint.descriptors as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_limits_are_figures_of_a_run() {
+        let mut figures: Figures =
+            [("requests_per_second".to_owned(), 500.0), ("mb_per_second".to_owned(), 8.0)].into();
+        add_limits(&mut figures, Limits { over: 2000.0, growing: 1000.0 });
+        let expected = [
+            ("device_share", 0.25),
+            ("device_mb_per_second", 32.0),
+            ("growing_share", 0.5),
+            ("growing_mb_per_second", 16.0),
+        ];
+        for (name, value) in expected {
+            assert_eq!(figures.get(name), Some(&value), "{name}");
+        }
+    }
 }

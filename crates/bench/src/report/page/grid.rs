@@ -44,9 +44,18 @@ pub(super) fn table(
         text.push('\n');
     }
     text.push_str("\nMedians; × is Walser to Kafka.\n");
+    if section == Section::SyncedSizes {
+        let _ = writeln!(text, "\n{LIMITS}");
+    }
     legend(&mut text, results, scenarios);
     Some(text)
 }
+
+/// What the device's two limits are.
+const LIMITS: &str = "\
+Both limits are of the device alone, beside the run. Files that are *written over*, as a journal may be, have \
+their blocks already: that is the most which the disk can do. Files that *grow*, as those of any log do, need new \
+blocks of the file system and, on a virtual disk, of its host; all that a broker keeps has to go there, too.";
 
 const BOTH: [Kind; 2] = [Kind::Kafka, Kind::Walser];
 

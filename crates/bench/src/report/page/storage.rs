@@ -27,13 +27,18 @@ pub(super) fn synced(results: &Results) -> Option<String> {
             continue;
         }
         // As it was beside Walser's runs.
-        let device: Vec<(f64, Spread)> = cells()
-            .filter_map(|(size, name)| {
-                Some((size, results.spread(name, Kind::Walser, "device_mb_per_second")?))
-            })
-            .collect();
-        if !device.is_empty() {
-            lines.push(Line { name: "device".to_owned(), class: "c", points: device });
+        for (figure, name, class) in [
+            ("device_mb_per_second", "device, written over", "c"),
+            ("growing_mb_per_second", "device, growing", "d"),
+        ] {
+            let device: Vec<(f64, Spread)> = cells()
+                .filter_map(|(size, name)| {
+                    Some((size, results.spread(name, Kind::Walser, figure)?))
+                })
+                .collect();
+            if !device.is_empty() {
+                lines.push(Line { name: name.to_owned(), class, points: device });
+            }
         }
         let each = if connections == 1 { "connection" } else { "connections" };
         charts.push(Chart {

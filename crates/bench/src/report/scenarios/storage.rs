@@ -67,7 +67,18 @@ fn synced() -> Vec<Scenario> {
         shown("requests_per_second", "acknowledgements", "acks/s"),
         shown("mb_per_second", "throughput", "MB/s"),
         Shown { figure: "ack_p99_us", label: "p99", unit: "ms", scale: MILLISECONDS },
-        Shown { figure: "device_share", label: "of the device's limit", unit: "%", scale: 100.0 },
+        Shown {
+            figure: "device_share",
+            label: "of the limit of files written over",
+            unit: "%",
+            scale: 100.0,
+        },
+        Shown {
+            figure: "growing_share",
+            label: "of the limit of files that grow",
+            unit: "%",
+            scale: 100.0,
+        },
     ];
     let mut all = Vec::new();
     for (records, cells) in [1, 16, 64, 1000].into_iter().zip(SYNCED_CELLS) {

@@ -146,3 +146,19 @@ fn who_finds_another_one_removing_does_not_wait() {
     dir.remove_deleted().unwrap();
     assert!(doomed(&sim).is_empty());
 }
+
+/// What it has not open yet it opens by name, and that may be another topic's by then.
+#[test]
+fn who_has_a_deleted_log_never_reads_what_the_next_of_its_name_holds() {
+    let Bench { sim, dir, log } = bench();
+    dir.delete_all("t", TOPIC, &[0]).unwrap();
+    let config = LogConfig { segment_bytes: 200, ..LogConfig::default() };
+    let next = dir.open_log("t", 0, Uuid::from_u128(78), config).unwrap();
+    let next = Bench { sim, dir, log: next };
+    next.append_times(2, &"y".repeat(90));
+    let first = || log.read(Offset(0), Offset(1), 1, true).map(|slice| slice.load().unwrap());
+    let text = String::from_utf8_lossy(&first().unwrap()).into_owned();
+    assert!(text.contains("xxx") && !text.contains("yyy"), "{text:?}");
+    next.dir.remove_deleted().unwrap();
+    first().unwrap_err();
+}
