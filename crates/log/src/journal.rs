@@ -22,6 +22,7 @@ mod entry;
 mod member;
 mod proof;
 mod replay;
+mod rewrite;
 mod ring;
 
 use std::collections::BTreeSet;
