@@ -93,6 +93,11 @@ pub trait Disk: Send + Sync + Debug {
     fn space(&self, path: &Path) -> io::Result<Space>;
     /// How many files may be held open for a long time.
     fn handles_max(&self) -> usize;
+    /// How many threads are worth having where much is to be done with many files; one where a run is to take
+    /// the same steps each time.
+    fn threads_max(&self) -> usize {
+        1
+    }
 }
 
 /// An open file. Positions are bytes from its start.
@@ -231,6 +236,9 @@ impl dyn Disk + '_ {
 /// Where the system sets no limit on open files, we do.
 const HANDLES_MAX: usize = 200_000;
 
+/// More threads than this wait for each other in the file system.
+const THREADS_MAX: usize = 4;
+
 /// The machine's file systems.
 #[derive(Debug, Default)]
 pub struct SystemDisk {
@@ -348,6 +356,10 @@ impl Disk for SystemDisk {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(HANDLES_MAX);
         limit.min(HANDLES_MAX) / 5 * 3
+    }
+
+    fn threads_max(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
     }
 }
 

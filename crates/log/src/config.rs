@@ -84,9 +84,16 @@ pub struct LogConfig {
     /// A checkpoint writes the indexes of an active segment that has grown by this much since the
     /// last: recovery walks no more than that of what is durable.
     pub checkpoint_index_bytes: u32,
+    /// A log that is closed gets indexes and a producer snapshot of its active segment only when that has
+    /// grown by this much since the last: the next opening walks less than that sooner than three files are
+    /// made and read.
+    pub close_index_bytes: u32,
     /// The most that the records of one batch may take once decompressed.
     pub decompressed_bytes_max: usize,
 }
+
+/// In the tests of this crate, whose logs are small, they are written.
+const CLOSE_INDEX_BYTES: u32 = if cfg!(test) { 0 } else { 2 << 20 };
 
 impl Default for LogConfig {
     fn default() -> LogConfig {
@@ -114,6 +121,7 @@ impl Default for LogConfig {
             producer_id_expiration_ms: 24 * 3_600_000,
             preallocate_bytes: 1 << 20,
             checkpoint_index_bytes: 16 << 20,
+            close_index_bytes: CLOSE_INDEX_BYTES,
             decompressed_bytes_max: 64 << 20,
         }
     }

@@ -47,13 +47,17 @@ pub(crate) fn write_once(
     }
 }
 
-/// Replaces a file by a rename; the caller syncs file and folder. A crash before that may leave the
-/// new name with the content torn, so only for files whose content shows that.
+/// Replaces a file by a rename, unless it has this content; the caller syncs file and folder. A crash before
+/// that may leave the new name with the content torn, so only for files whose content shows that.
 pub(crate) fn replace_unsynced(
     disk: &dyn Disk,
     path: &Path,
     content: &[u8],
 ) -> Result<Arc<dyn File>, LogError> {
+    let most = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    if disk.read(path, most).is_ok_and(|found| found == content) {
+        return disk.open(path, OpenMode::Write).map_err(|error| LogError::io(path, "open", error));
+    }
     let beside = PathBuf::from(format!("{}.tmp", path.display()));
     let file = write(disk, &beside, content)?;
     disk.rename(&beside, path).map_err(|error| LogError::of_write(path, "rename", error))?;
@@ -114,5 +118,18 @@ mod tests {
         shrink(disk, path);
         assert_eq!(sim.disk.changes() - before, 2, "it is small");
         shrink(disk, Path::new("/missing"));
+    }
+    #[test]
+    fn a_file_is_replaced_only_by_another_content() {
+        let sim = Sim::new(1);
+        let (disk, path): (&dyn Disk, _) = (&*sim.disk, Path::new("/small"));
+        replace_unsynced(disk, path, b"one").unwrap();
+        let before = sim.disk.changes();
+        replace_unsynced(disk, path, b"one").unwrap().sync_data().unwrap();
+        assert_eq!(sim.disk.changes() - before, 1, "a sync and nothing else");
+        for content in [&b"other"[..], b"o"] {
+            replace_unsynced(disk, path, content).unwrap();
+            assert_eq!(disk.read(path, 10).unwrap(), content);
+        }
     }
 }

@@ -25,6 +25,7 @@ mod entry;
 mod member;
 mod proof;
 mod replay;
+mod rewrite;
 mod ring;
 mod under_way;
 

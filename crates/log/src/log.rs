@@ -92,9 +92,10 @@ pub(crate) struct Writer {
     pub names_dirty: bool,
     pub folder_dirty: bool,
     pub epochs_dirty: bool,
-    /// Up to here the active segment's index files were written.
+    /// Up to here the active segment has index files, and a snapshot.
     pub indexed: u32,
-    /// The end of the log when indexes and a snapshot were last written for all of it.
+    /// The end of the log when indexes and a snapshot were last written for all of it, or found not to be
+    /// worth that.
     pub settled: Option<Offset>,
     /// Where a snapshot was written that belongs to no segment's base.
     pub extra_snapshot: Option<Offset>,

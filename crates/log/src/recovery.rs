@@ -105,6 +105,8 @@ impl Log {
             clean: state.clean,
             index: state.index,
             indexed: None,
+            covered: 0,
+            snapshot_at: None,
             recovery_point,
             durable,
             durability: config.durability,
@@ -172,7 +174,7 @@ impl Log {
             names_dirty: created || opening.names_changed || !clean,
             folder_dirty: created || !clean,
             epochs_dirty: epochs_changed || !clean,
-            indexed: if clean { active.extent().size } else { 0 },
+            indexed: if clean { opening.covered(active.base) } else { 0 },
             settled: clean.then_some(log_end),
             extra_snapshot: None,
             reserved: 0,
@@ -234,6 +236,10 @@ struct Opening<'a> {
     index: Option<u32>,
     /// The same, once files with it were found, which stay.
     indexed: Option<u32>,
+    /// How far the index files of the segment that was read last go.
+    covered: u32,
+    /// The producer snapshot that was believed.
+    snapshot_at: Option<Offset>,
     recovery_point: Offset,
     /// From here on what is not whole was never acknowledged, and is cut.
     durable: Offset,
@@ -333,6 +339,11 @@ impl Opening<'_> {
     /// Beyond the recovery point it may be of records that are lost, and others in their place.
     fn trusts(&self, offset: Offset) -> bool {
         self.clean || offset <= self.recovery_point
+    }
+
+    /// How far the active segment has both index files and a snapshot.
+    fn covered(&self, active: Offset) -> u32 {
+        if self.snapshot_at.is_some_and(|at| at > active) { self.covered } else { 0 }
     }
 
     fn snapshot(&self, offset: Offset) -> Option<Producers> {

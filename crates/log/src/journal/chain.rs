@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use ::records::Offset;
 use env::disk::OpenMode;
@@ -14,6 +15,7 @@ use env::{Disk, File};
 use uuid::Uuid;
 
 use super::entry::{ALIGNMENT, HEADER_LEN, Header, Record, records};
+use super::rewrite::Owners;
 use super::ring;
 use crate::catalogue::Key;
 use crate::error::LogError;
@@ -52,6 +54,8 @@ pub(super) struct Chain {
     /// What a number means in a life, from the last entry that defines it: the one that should have done
     /// so for a file may be damaged.
     pub defined: BTreeMap<(u64, u32), (Key, String)>,
+    /// Whose the folders of partitions are, as far as somebody has looked.
+    pub owners: Owners,
     /// The first entry that is needed.
     start: u64,
     pub damage: Vec<JournalDamage>,
@@ -104,9 +108,24 @@ impl JournalFile {
         directory: Uuid,
         wanted: impl FnOnce(&Header) -> bool,
     ) -> Result<Option<(Header, Vec<u8>)>, LogError> {
+        let mut bytes = Vec::new();
+        let header = self.entry_into(&mut bytes, position, directory, wanted)?;
+        Ok(header.map(|header| (header, bytes)))
+    }
+
+    /// [`JournalFile::entry`] with its bytes in a buffer that can be used for many.
+    fn entry_into(
+        &self,
+        bytes: &mut Vec<u8>,
+        position: u64,
+        directory: Uuid,
+        wanted: impl FnOnce(&Header) -> bool,
+    ) -> Result<Option<Header>, LogError> {
         let Some(header) = self.header(position, directory, wanted)? else { return Ok(None) };
-        let bytes = self.load(&header, position)?;
-        Ok(header.is_whole(&bytes).then_some((header, bytes)))
+        bytes.resize(usize::try_from(header.len).unwrap_or(0), 0);
+        let read = self.file.read_exact_at(bytes, position);
+        read.map_err(|error| LogError::io(&self.path, "read", error))?;
+        Ok(header.is_whole(bytes).then_some(header))
     }
 
     fn load(&self, header: &Header, position: u64) -> Result<Vec<u8>, LogError> {
@@ -144,13 +163,48 @@ impl Chain {
         files.drain(..skip);
         files.iter().for_each(JournalFile::prefetch);
         let mut chain = Chain { files, start, next: start.max(1), ..Chain::default() };
-        chain.walk(directory)?;
+        match folder.parent() {
+            Some(dir) if disk.threads_max() > 1 => chain.walk_and_look(disk, dir, directory)?,
+            _ => chain.walk(directory, |_, _| {})?,
+        }
         chain.damage.retain(|damage| damage.entries.1 >= start);
         Ok(chain)
     }
 
-    fn walk(&mut self, directory: Uuid) -> Result<(), LogError> {
+    /// Walks, which is mostly to wait for the disk, and has another thread look meanwhile whose the
+    /// folders of the partitions are that turn up. It is not waited for: what it did not come to is looked
+    /// at when it is written to, by more than one.
+    fn walk_and_look(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        directory: Uuid,
+    ) -> Result<(), LogError> {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (sender, told) = mpsc::channel();
+            let told = told.into_iter().take_while(|_| !is_over.load(Ordering::Relaxed));
+            let look = move || Owners::find(disk, dir, told);
+            let looking =
+                std::thread::Builder::new().name("replay".into()).spawn_scoped(scope, look);
+            // Without a thread nobody hears of it.
+            let walked = self.walk(directory, |key, topic| {
+                let _ = sender.send((key, topic.to_owned()));
+            });
+            is_over.store(true, Ordering::Relaxed);
+            drop(sender);
+            if let Ok(looking) = looking {
+                let owners = looking.join();
+                self.owners = owners.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            walked
+        })
+    }
+
+    /// Walks all entries, and tells of each partition that they define.
+    fn walk(&mut self, directory: Uuid, mut tell: impl FnMut(Key, &str)) -> Result<(), LogError> {
         let mut expected = None;
+        let mut bytes = Vec::new();
         let (forgotten, defined) = (&mut self.forgotten, &mut self.defined);
         let mut see = |header: &Header, bytes: &[u8]| {
             let body = bytes.get(HEADER_LEN..).unwrap_or_default();
@@ -162,7 +216,9 @@ impl Chain {
                         .push(((header.sequence, at), below)),
                     Record::Define { log, topic_id, partition, topic } => {
                         let named = ((topic_id, partition), topic.to_owned());
-                        defined.insert((header.life, log), named);
+                        if defined.insert((header.life, log), named).is_none() {
+                            tell((topic_id, partition), topic);
+                        }
                     }
                     Record::Write { .. } | Record::Marks { .. } => {}
                 }
@@ -188,16 +244,15 @@ impl Chain {
             let mut life = file.first.life;
             while position < file.len {
                 // Of what is not needed any more it is enough to see that it leads on.
-                let found = if next < self.start {
-                    let header = file.header(position, directory, |head| head.sequence == next)?;
-                    header.map(|header| (header, None))
-                } else {
-                    let entry = file.entry(position, directory, |head| head.sequence == next)?;
-                    entry.map(|(header, bytes)| (header, Some(bytes)))
+                let is_next = |header: &Header| header.sequence == next;
+                let is_needed = next >= self.start;
+                let found = match is_needed {
+                    true => file.entry_into(&mut bytes, position, directory, is_next)?,
+                    false => file.header(position, directory, is_next)?,
                 };
                 match found {
-                    Some((header, bytes)) => {
-                        if let Some(bytes) = bytes {
+                    Some(header) => {
+                        if is_needed {
                             see(&header, &bytes);
                             self.entries.push(Found { header, file: number, position });
                         }
@@ -245,12 +300,13 @@ impl Chain {
         synced.map_err(|error| LogError::io(path, "sync", error))
     }
 
-    /// The bytes of an entry, header and body; it was seen whole before.
-    pub fn load(&self, found: &Found) -> Result<Vec<u8>, LogError> {
-        match self.files.get(found.file) {
-            Some(file) => file.load(&found.header, found.position),
-            None => Ok(Vec::new()),
-        }
+    /// Reads an entry, header and body, which was seen whole before, into `bytes` of its length.
+    pub fn load(&self, found: &Found, bytes: &mut [u8]) -> Result<(), LogError> {
+        let Some(JournalFile { path, file, .. }) = self.files.get(found.file) else {
+            return Err(LogError::Closed);
+        };
+        let read = file.read_exact_at(bytes, found.position);
+        read.map_err(|error| LogError::io(path, "read", error))
     }
 }
 

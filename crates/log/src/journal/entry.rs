@@ -211,6 +211,11 @@ pub(super) fn footprint(len: u64) -> u64 {
 
 /// The records of an entry's body, or `None` in place of one that is not as it should be.
 pub(super) fn records(body: &[u8]) -> impl Iterator<Item = Option<Record<'_>>> {
+    records_with_ends(body).map(|(record, _)| record)
+}
+
+/// [`records`], each with where it ends in the body.
+pub(super) fn records_with_ends(body: &[u8]) -> impl Iterator<Item = (Option<Record<'_>>, usize)> {
     let mut from = Cursor(body);
     let mut over = false;
     std::iter::from_fn(move || {
@@ -219,7 +224,7 @@ pub(super) fn records(body: &[u8]) -> impl Iterator<Item = Option<Record<'_>>> {
         }
         let record = from.record();
         over = record.is_none();
-        Some(record)
+        Some((record, body.len() - from.0.len()))
     })
 }
 

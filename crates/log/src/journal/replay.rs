@@ -4,33 +4,29 @@
 //! already is written over by the same bytes. It is synced by the next checkpoint; a crash before that
 //! has it all done again. Folders and files that the crash took are made again. A partition that was
 //! forgotten stays so.
+//!
+//! The journal is read a window at a time. What its records say is found out here, in their order; the
+//! writes of a window are then done by partition ([`super::rewrite`]), and only then is it said what they
+//! make durable. Nothing else is changed by that: a record that takes back what a write says of a partition
+//! has it forgotten, or comes before it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IoSlice;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::Range;
+use std::path::Path;
 
-use env::disk::OpenMode;
-use env::{Disk, File};
-use records::{BatchHeader, Offset};
+use env::Disk;
+use records::Offset;
 
 use super::JournalDamage;
-use super::chain::{Chain, Place};
-use super::entry::{HEADER_LEN, Record, records};
+use super::chain::{Chain, Found, Place};
+use super::entry::{HEADER_LEN, Record, records_with_ends};
+use super::rewrite::{self, Rewritten, Write};
 use crate::catalogue::{Catalogue, Key, Listed, Marks};
 use crate::error::LogError;
-use crate::files;
-use crate::names;
-use crate::recovery::{metadata_text, parse_metadata};
 
-/// More files than this are not synced one by one.
-const SYNCED_ONE_BY_ONE: usize = 64;
-
-/// More files than this are not held open at once.
-const OPEN_MAX: usize = 4096;
-
-/// `partition.metadata` is read up to this size.
-const METADATA_MAX: u64 = 1024;
+/// So much of the journal, and one entry more, is read before its writes are done: the more, the fewer
+/// times a partition is turned to.
+const WINDOW_BYTES: usize = if cfg!(test) { 10_000 } else { 32 << 20 };
 
 /// What came out of the journal.
 #[derive(Debug, Default)]
@@ -47,36 +43,6 @@ pub(crate) struct Replayed {
     pub skipped: bool,
     /// What is not what was written.
     pub damage: Vec<JournalDamage>,
-}
-
-/// A partition that the journal names.
-#[derive(Clone, Debug)]
-struct Named {
-    key: Key,
-    topic: String,
-    folder: PathBuf,
-    state: Folder,
-    /// The segment written last.
-    segment: Option<Target>,
-}
-
-/// A segment that is written to.
-#[derive(Clone, Debug)]
-struct Target {
-    base: Offset,
-    path: PathBuf,
-    file: Arc<dyn File>,
-    len: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Folder {
-    /// Nobody has looked yet.
-    Unknown,
-    /// It is there and is the topic's.
-    Ready,
-    /// It belongs to another topic: nothing is written there.
-    Foreign,
 }
 
 impl Replayed {
@@ -113,9 +79,9 @@ pub(super) fn replay(
         chain,
         catalogue,
         named: BTreeMap::new(),
-        open: 0,
-        touched: BTreeSet::new(),
-        folders: BTreeSet::new(),
+        places: BTreeMap::new(),
+        partitions: Vec::new(),
+        window: Window::default(),
         done: Replayed { damage: chain.damage.clone(), ..Replayed::default() },
     };
     let mut life = None;
@@ -123,21 +89,17 @@ pub(super) fn replay(
         // Numbers of partitions hold for one file of one process.
         if life.replace((found.file, found.header.life)) != Some((found.file, found.header.life)) {
             replay.named.clear();
-            replay.open = 0;
         }
-        let entry = chain.load(found)?;
-        for (at, record) in records(entry.get(HEADER_LEN..).unwrap_or_default()).enumerate() {
-            let Some(record) = record else { break };
-            replay.apply(&record, found.header.life, (found.header.sequence, at))?;
-        }
+        replay.read(found)?;
         replay.done.entries += 1;
     }
+    replay.write()?;
     if replay.done.damage.is_empty() && !replay.done.skipped {
         // A start does not wait for that.
         replay.done.unsynced = replay.done.entries > 0;
     } else {
         // What is left of the journal is not to be trusted with it once more.
-        replay.sync()?;
+        rewrite::sync(disk, dir, &replay.partitions)?;
     }
     Ok(replay.done)
 }
@@ -147,40 +109,79 @@ struct Replay<'a> {
     dir: &'a Path,
     chain: &'a Chain,
     catalogue: &'a mut Catalogue,
-    named: BTreeMap<u32, Named>,
-    /// How many of them hold a file open.
-    open: usize,
-    touched: BTreeSet<PathBuf>,
-    folders: BTreeSet<PathBuf>,
+    /// What a number means: a place in `partitions`.
+    named: BTreeMap<u32, usize>,
+    places: BTreeMap<Key, usize>,
+    partitions: Vec<Rewritten>,
+    window: Window,
     done: Replayed,
 }
 
+/// The part of the journal whose writes are not done yet.
+#[derive(Debug, Default)]
+struct Window {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Window {
+    /// Room for so many bytes more; it holds what was there before.
+    fn grow(&mut self, len: usize) -> Range<usize> {
+        let place = self.filled..self.filled + len;
+        self.filled = place.end;
+        if self.bytes.len() < place.end {
+            self.bytes.reserve_exact(place.end.max(WINDOW_BYTES) - self.bytes.len());
+            self.bytes.resize(place.end, 0);
+        }
+        place
+    }
+}
+
 impl Replay<'_> {
-    fn apply(&mut self, record: &Record<'_>, life: u64, place: Place) -> Result<(), LogError> {
+    /// Reads an entry, and does what is due before it when enough has come together.
+    fn read(&mut self, found: &Found) -> Result<(), LogError> {
+        let len = usize::try_from(found.header.len).unwrap_or(0);
+        if self.window.filled + len > WINDOW_BYTES {
+            self.write()?;
+        }
+        let place = self.window.grow(len);
+        // Taken out, as what its records say is entered meanwhile.
+        let mut bytes = std::mem::take(&mut self.window.bytes);
+        let entry = bytes.get_mut(place.clone()).unwrap_or_default();
+        self.chain.load(found, entry)?;
+        let body = entry.get(HEADER_LEN..).unwrap_or_default();
+        for (nth, (record, end)) in records_with_ends(body).enumerate() {
+            let Some(record) = record else { break };
+            let end = place.start + HEADER_LEN + end;
+            self.apply(&record, end, found.header.life, (found.header.sequence, nth));
+        }
+        self.window.bytes = bytes;
+        Ok(())
+    }
+
+    /// Takes over what a record says that ends at `end` in the window.
+    fn apply(&mut self, record: &Record<'_>, end: usize, life: u64, place: Place) {
         match *record {
             // The catalogue was written since and knows better.
             Record::Marks { .. } | Record::Forget { .. } if place.0 < self.catalogue.marks_from => {
-                Ok(())
             }
             Record::Define { log, topic_id, partition, topic } => {
                 self.define(log, (topic_id, partition), topic);
-                Ok(())
             }
             Record::Write { log, base, position, batches } => {
+                let batches = end.saturating_sub(batches.len())..end;
                 self.find_definition(life, log);
                 // Without any, which was in an entry that is damaged, nobody knows whose.
-                let Some(mut named) = self.named.remove(&log) else { return Ok(()) };
-                let done = if self.is_forgotten(named.key, base, place) {
-                    Ok(())
-                } else {
-                    self.write(&mut named, base, position, batches)
-                };
-                self.named.insert(log, named);
-                done
+                let Some(index) = self.named.get(&log) else { return };
+                let Some(partition) = self.partitions.get_mut(*index) else { return };
+                if !is_forgotten(self.chain, partition.key, base, place) {
+                    partition.add(Write { base, position, batches });
+                }
             }
             Record::Marks { log, marks } => {
                 self.find_definition(life, log);
-                if let Some(named) = self.named.get(&log) {
+                let index = self.named.get(&log);
+                if let Some(named) = index.and_then(|index| self.partitions.get(*index)) {
                     // They only ever rise, but for a log that is cut: that one was forgotten first.
                     let listed = self.catalogue.entry(named.key, &named.topic);
                     let known = listed.marks;
@@ -191,24 +192,25 @@ impl Replay<'_> {
                     };
                     *listed = Listed { marks, rest: None, index: listed.index };
                 }
-                Ok(())
             }
-            Record::Forget { below, .. } if below < Offset::MAX => Ok(()),
+            Record::Forget { below, .. } if below < Offset::MAX => {}
             Record::Forget { topic_id, partition, .. } => {
                 // One that was only cut is marked anew right behind this.
                 self.catalogue.remove((topic_id, partition));
-                Ok(())
             }
         }
     }
 
     fn define(&mut self, log: u32, key: Key, topic: &str) {
-        let folder = self.dir.join(names::partition_folder(topic, key.1));
-        // A name that leads out of the folder was never written by us.
-        let odd = topic.contains('/') || folder.parent() != Some(self.dir);
-        let state = if odd { Folder::Foreign } else { Folder::Unknown };
-        let topic = topic.to_owned();
-        self.named.insert(log, Named { key, topic, folder, state, segment: None });
+        let known = self.places.get(&key).copied();
+        let is_same =
+            |index: &usize| self.partitions.get(*index).is_some_and(|it| it.topic == topic);
+        let index = known.filter(is_same).unwrap_or_else(|| {
+            self.partitions.push(Rewritten::new(self.dir, key, topic, &self.chain.owners));
+            self.partitions.len() - 1
+        });
+        self.places.insert(key, index);
+        self.named.insert(log, index);
     }
 
     /// A number whose definition for this file is in an entry that is damaged, from another one.
@@ -221,116 +223,27 @@ impl Replay<'_> {
         }
     }
 
-    fn is_forgotten(&self, key: Key, base: Offset, place: Place) -> bool {
-        let mut forgotten = self.chain.forgotten.get(&key).into_iter().flatten();
-        forgotten.any(|(at, below)| place < *at && base < *below)
-    }
-
-    fn write(
-        &mut self,
-        named: &mut Named,
-        base: Offset,
-        position: u32,
-        batches: &[u8],
-    ) -> Result<(), LogError> {
-        if named.state == Folder::Unknown {
-            named.state = self.make_folder(named)?;
-        }
-        if named.state == Folder::Foreign {
-            self.done.skipped = true;
-            return Ok(());
-        }
-        let Some(target) = self.segment(named, base)? else { return Ok(()) };
-        let Target { path, file, len, .. } = target;
-        let end = u64::from(position) + batches.len() as u64;
-        if u64::from(position) > *len {
-            // What lies before was synced, or journaled in an entry that is damaged.
-            tracing::error!(
-                segment = %path.display(), position,
-                "records that were durable are missing before this position"
-            );
-        } else {
-            file.write_all_at(&[IoSlice::new(batches)], u64::from(position))
-                .map_err(|error| LogError::io(path, "write", error))?;
-            *len = end.max(*len);
-            self.done.bytes += batches.len() as u64;
-        }
-        if let Some(end) = end_of(batches) {
-            let listed = self.catalogue.entry(named.key, &named.topic);
-            listed.marks.durable_end = listed.marks.durable_end.max(end);
-            self.done.partitions.insert(named.key);
+    /// Does the writes of the window, and enters what is durable by them.
+    fn write(&mut self) -> Result<(), LogError> {
+        let bytes = self.window.bytes.get(..self.window.filled).unwrap_or_default();
+        let threads = self.disk.threads_max();
+        let done = rewrite::write_due(self.disk, threads, &mut self.partitions, bytes)?;
+        self.window.filled = 0;
+        self.done.bytes += done.bytes;
+        self.done.skipped |= done.skipped;
+        for partition in &mut self.partitions {
+            if let Some(end) = partition.take_end() {
+                let listed = self.catalogue.entry(partition.key, &partition.topic);
+                listed.marks.durable_end = listed.marks.durable_end.max(end);
+                self.done.partitions.insert(partition.key);
+            }
         }
         Ok(())
     }
-
-    /// The folder of a partition, made where the crash took it, unless another topic has it.
-    fn make_folder(&mut self, named: &Named) -> Result<Folder, LogError> {
-        let metadata = named.folder.join(names::PARTITION_METADATA);
-        let found = self.disk.read(&metadata, METADATA_MAX).ok();
-        match found.and_then(|bytes| parse_metadata(&bytes)) {
-            Some(found) if found == named.key.0 => {}
-            Some(_) => return Ok(Folder::Foreign),
-            None => {
-                self.disk
-                    .create_dir_all(&named.folder)
-                    .map_err(|error| LogError::io(&named.folder, "create", error))?;
-                files::write(self.disk, &metadata, metadata_text(named.key.0).as_bytes())?;
-            }
-        }
-        // Its content and its name may be what the crash could have taken.
-        self.touched.insert(metadata);
-        self.folders.insert(named.folder.clone());
-        Ok(Folder::Ready)
-    }
-
-    fn segment<'n>(
-        &mut self,
-        named: &'n mut Named,
-        base: Offset,
-    ) -> Result<Option<&'n mut Target>, LogError> {
-        if named.segment.as_ref().is_none_or(|known| known.base != base) {
-            if self.open >= OPEN_MAX {
-                self.named.values_mut().for_each(|named| named.segment = None);
-                self.open = 0;
-            }
-            let path = named.folder.join(names::segment_file(base, names::LOG));
-            let failed = |error| LogError::io(&path, "open", error);
-            let file = self.disk.open(&path, OpenMode::Create).map_err(failed)?;
-            let len = file.len().map_err(failed)?;
-            self.touched.insert(path.clone());
-            self.open += usize::from(named.segment.is_none());
-            named.segment = Some(Target { base, path, file, len });
-        }
-        Ok(named.segment.as_mut())
-    }
-
-    /// Makes all of it durable.
-    fn sync(&mut self) -> Result<(), LogError> {
-        self.named.clear();
-        if self.touched.len() > SYNCED_ONE_BY_ONE {
-            return self
-                .disk
-                .sync_all(self.dir)
-                .map_err(|error| LogError::io(self.dir, "sync", error));
-        }
-        for path in &self.touched {
-            let file = self.disk.open(path, OpenMode::Write);
-            file.and_then(|file| file.sync_data())
-                .map_err(|error| LogError::io(path, "sync", error))?;
-        }
-        for folder in &self.folders {
-            files::sync_dir(self.disk, folder)?;
-        }
-        if self.folders.is_empty() { Ok(()) } else { files::sync_dir(self.disk, self.dir) }
-    }
 }
 
-/// The offset after the last of these batches.
-fn end_of(mut batches: &[u8]) -> Option<Offset> {
-    let mut end = None;
-    while let Ok(header) = BatchHeader::parse(batches) {
-        end = Some(header.next_offset());
-        batches = batches.get(header.size_in_bytes()..).unwrap_or_default();
-    }
-    end
+/// Whether a later record says that a write is not to be done again.
+fn is_forgotten(chain: &Chain, key: Key, base: Offset, place: Place) -> bool {
+    let mut forgotten = chain.forgotten.get(&key).into_iter().flatten();
+    forgotten.any(|(at, below)| place < *at && base < *below)
 }

@@ -14,7 +14,7 @@ use env::File;
 use env::disk::OpenMode;
 use records::Offset;
 
-use super::{Log, Pending};
+use super::{Log, Pending, Writer};
 use crate::catalogue::Rest;
 use crate::error::LogError;
 use crate::files;
@@ -328,7 +328,10 @@ impl Log {
             return Ok(false);
         }
         self.check_fence()?;
-        if self.log_end() > Offset::ZERO && writer.settled != Some(self.log_end()) {
+        if self.log_end() > Offset::ZERO
+            && writer.settled != Some(self.log_end())
+            && !self.is_soon_walked(&writer)
+        {
             let index = Arc::new(writer.active.finished_index());
             let active = writer.active.clone();
             writer.pending.push(Pending::Indexes(active, index));
@@ -346,6 +349,14 @@ impl Log {
         }
         self.closed.store(true, Ordering::Release);
         Ok(true)
+    }
+
+    /// Whether the next opening soon reads off the active segment what has no files: then it costs more to
+    /// make those, and to read them.
+    fn is_soon_walked(&self, writer: &Writer) -> bool {
+        let unindexed = writer.active.extent().size.saturating_sub(writer.indexed);
+        // What is damaged does not tell all.
+        unindexed < self.config.load().close_index_bytes && self.quarantine.load().is_none()
     }
 
     /// What the log was when it was closed; `None` when it was not closed in order.

@@ -88,6 +88,7 @@ impl Opening<'_> {
                 self.remove(&path)?;
             }
         }
+        self.snapshot_at = chosen;
         self.replay(segments, from, &mut producers, now)?;
         producers.expire(now, self.expiration_ms);
         Ok(producers)

@@ -128,6 +128,7 @@ impl Opening<'_> {
     /// Takes what the index files say about the part that is trusted. They were written over while the
     /// segment grew, and a crash may have torn that: then they are not those that were durable.
     fn resume(&mut self, segment: &Segment, file: &dyn File, found: &Found, trusted: Offset) {
+        self.covered = 0;
         let Some((offsets, times)) = read_index_files(self.disk(), &found.path, found.base) else {
             return;
         };
@@ -139,6 +140,7 @@ impl Opening<'_> {
         }
         self.indexed = self.index.filter(|_| self.clean);
         if let Some(index) = Index::decode(&offsets, &times, found.size) {
+            self.covered = index.offsets.last().map_or(0, |last| last.position);
             resume(segment, file, index, trusted, found.size);
         }
     }

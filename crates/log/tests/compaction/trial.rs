@@ -134,6 +134,7 @@ impl Trial {
                 file_delete_delay_ms: self.dice(2) * 1000,
                 preallocate_bytes: 0,
                 checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
+                close_index_bytes: u32::try_from(self.dice(2) * self.dice(2000)).unwrap(),
                 ..LogConfig::default()
             };
             let number = self.parts[n].number;

@@ -31,22 +31,30 @@ fn files(disk: &dyn env::Disk, folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The journal's file and the position in it of the entry with the greatest number. A loss of power
-/// may tear it, so nobody can tell what else did.
+/// The journal's file and the position in it of the entry with the greatest number, of those that are whole:
+/// one that a crash tore was not acknowledged, and proves nothing. A loss of power may tear the last, so
+/// nobody can tell what else did.
 fn last_of_journal(disk: &dyn env::Disk) -> Option<(PathBuf, u64)> {
     let mut last = None;
     for path in files(disk, &Path::new(FOLDER).join("journal")) {
         let bytes = disk.read(&path, 1 << 20).unwrap_or_default();
-        for (page, position) in bytes.chunks(4096).zip((0..).step_by(4096)) {
-            if page.get(..4) != Some(&[0x57, 0x4a, 0, 1]) {
-                continue;
+        for position in (0..bytes.len()).step_by(4096) {
+            if let Some(number) = number_of_whole(&bytes[position..]) {
+                last = last.max(Some((number, path.clone(), position as u64)));
             }
-            let number =
-                page.get(8..16).map(|number| u64::from_be_bytes(number.try_into().unwrap()));
-            last = last.max(Some((number, path.clone(), position)));
         }
     }
     last.map(|(_, path, position)| (path, position))
+}
+
+/// The number of the entry of the journal that begins here, if it is whole.
+fn number_of_whole(bytes: &[u8]) -> Option<u64> {
+    let number = |from: usize| bytes.get(from..from + 4)?.try_into().map(u32::from_be_bytes).ok();
+    let len = usize::try_from(number(24)?).ok()?;
+    let is_whole =
+        number(0)? == 0x574a_0001 && number(4)? == records::crc::crc32c(bytes.get(8..len)?);
+    let sequence = bytes.get(8..16)?.try_into().map(u64::from_be_bytes).ok();
+    sequence.filter(|_| is_whole)
 }
 
 /// What was done to a file.

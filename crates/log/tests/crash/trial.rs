@@ -162,6 +162,7 @@ impl Trial {
             file_delete_delay_ms: self.dice(2) * 1000,
             preallocate_bytes: u32::try_from(self.dice(2)).unwrap() * 256,
             checkpoint_index_bytes: 1 + u32::try_from(self.dice(900)).unwrap(),
+            close_index_bytes: u32::try_from(self.dice(2) * self.dice(2000)).unwrap(),
             durability: if self.dice(4) == 0 { Durability::Relaxed } else { Durability::Fsync },
             ..LogConfig::default()
         }

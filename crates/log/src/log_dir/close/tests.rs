@@ -5,7 +5,7 @@ use std::path::Path;
 use env::Disk;
 use env::sim::{CrashLoss, Sim};
 use parking_lot::Mutex;
-use records::{BatchBuilder, Codec, LeaderEpoch, Offset, Timestamp};
+use records::{BatchBuilder, Codec, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -331,4 +331,65 @@ fn what_was_closed_before_another_close_fenced_is_read_on() {
         }
     }
     assert!(read > 0, "the folder never failed between two closes");
+}
+
+/// What a log says of its producers and its epochs, and where it finds what came at a time.
+fn told(log: &Log) -> String {
+    let (producers, epochs) = (log.active_producers(), log.epochs.read().clone());
+    let now = log.env.clock.wall_ms();
+    let time = |ago: i64| log.offset_for_time(Timestamp(now - ago * 1000), log.log_end()).unwrap();
+    let times: Vec<_> = (0..12).map(time).collect();
+    let all = log.read(Offset(0), Offset::MAX, usize::MAX, true).unwrap().load().unwrap();
+    format!("{producers:?} {epochs:?} {times:?} {}", all.len())
+}
+
+/// The next opening reads off their batches what three files would have to be made for.
+#[test]
+fn no_files_are_made_to_close_small_logs() {
+    let config =
+        LogConfig { close_index_bytes: 1500, index_interval_bytes: 100, ..LogConfig::default() };
+    let open_log = |dir: &LogDir, n| dir.open_log("t", n, TOPIC, config.clone()).unwrap();
+    for count in [1, i32::try_from(SYNCED_ONE_BY_ONE).unwrap() + 1] {
+        let sim = Sim::new(1);
+        let names = || {
+            let names = sim.disk.read_dir(&Path::new(DATA).join("t-0")).unwrap();
+            names.into_iter().map(|entry| entry.name).collect::<Vec<_>>()
+        };
+        let mut sequence = 0;
+        let mut append_each = |dir: &LogDir| {
+            for n in 0..count {
+                let builder = BatchBuilder::new(Codec::None);
+                let mut batch = builder.producer(ProducerId(7), ProducerEpoch(0), sequence);
+                batch.push(Timestamp(sim.env().clock.wall_ms()), None, Some(&[7; 200]), &[]);
+                let (batch, epoch) = (batch.build().unwrap(), LeaderEpoch(sequence / 2));
+                open_log(dir, n).append_as_leader(&batch, epoch, Origin::Client).unwrap();
+            }
+            sim.clock.advance(std::time::Duration::from_secs(1));
+            sequence += 1;
+        };
+        let mut appended = 0;
+        let mut snapshots = std::collections::BTreeSet::new();
+        for life in 0..12 {
+            let dir = open(&sim);
+            assert!(dir.was_clean() || life == 0);
+            append_each(&dir);
+            appended += 1;
+            let before = told(&open_log(&dir, 0));
+            dir.close().unwrap();
+            drop(dir);
+            sim.disk.crash(CrashLoss::Everything);
+            let names = names();
+            snapshots.extend(names.iter().filter(|name| name.ends_with(".snapshot")).cloned());
+            assert_eq!(names.len() == 3, life < 5, "{life}: {names:?}");
+
+            let dir = open(&sim);
+            let log = open_log(&dir, 0);
+            assert_eq!((log.log_end(), told(&log)), (Offset(appended), before), "{life}");
+            // Nothing new is to be written of one that was only looked at.
+            dir.close().unwrap();
+            assert!(sim.disk.read_dir(&log.dir).unwrap().len() <= names.len(), "{life}");
+        }
+        // Each time that enough has come.
+        assert_eq!(snapshots.len(), 2, "{snapshots:?}");
+    }
 }
