@@ -9,14 +9,15 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::log::Log;
 
-/// Beside a commit of so few appends or so many bytes another one always is worth what it costs, and beside
-/// any where the disk takes so long for most of them.
-const FEW_APPENDS: u64 = 3;
+/// A second commit always is worth what it costs where none of late carried more than so few appends; beside
+/// one of so many bytes; and where the disk takes so long for most of them.
+const FEW_APPENDS: u64 = 4;
 const MANY_BYTES: u64 = 128 << 10;
 const SLOW_COMMIT: Duration = Duration::from_micros(400);
 
-/// With each commit what most of them take is moved by such a part of it towards what this one took.
-const TYPICAL_STEP: u32 = 16;
+/// With each commit what most of them take is moved by such a part of it towards what this one took, and the
+/// most that one carried of late is taken for less by such a part of it.
+const STEP: u32 = 16;
 
 /// Logs that wait to be synced, each once.
 #[derive(Debug, Default)]
@@ -67,6 +68,8 @@ struct State {
     /// What the commits under way carry, and how many there are.
     carried: Load,
     under_way: usize,
+    /// The most appends that a commit carried of late.
+    largest: u64,
     /// What most commits take, or a little less.
     typical: Duration,
     stopping: bool,
@@ -105,6 +108,8 @@ impl Commits {
                 state.carried.appends += load.appends;
                 state.carried.bytes += load.bytes;
                 state.under_way += 1;
+                let faded = state.largest - state.largest.div_ceil(u64::from(STEP));
+                state.largest = load.appends.max(faded);
                 return Some((std::mem::take(&mut state.logs), load));
             }
             if state.stopping && state.logs.is_empty() {
@@ -120,7 +125,7 @@ impl Commits {
         state.carried.appends -= load.appends;
         state.carried.bytes -= load.bytes;
         state.under_way -= 1;
-        let step = state.typical / TYPICAL_STEP + Duration::from_micros(1);
+        let step = state.typical / STEP + Duration::from_micros(1);
         state.typical = if took > state.typical {
             state.typical + step
         } else {
@@ -143,7 +148,7 @@ impl State {
     fn is_due(&self) -> bool {
         let Load { appends, bytes } = self.carried;
         let is_worth_it =
-            || appends <= FEW_APPENDS || bytes >= MANY_BYTES || self.typical >= SLOW_COMMIT;
+            || self.largest <= FEW_APPENDS || bytes >= MANY_BYTES || self.typical >= SLOW_COMMIT;
         let is_time = self.under_way == 0
             || self.stopping
             || (self.waiting.appends >= appends && is_worth_it());
