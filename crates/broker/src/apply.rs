@@ -30,6 +30,8 @@ impl Broker {
                 );
             }
         }
+        // A process that was killed may have left some.
+        self.remove_deleted();
         self.applied.send_replace(image.version());
     }
 
@@ -159,9 +161,14 @@ impl Broker {
         self.cleaners.forget(&topic.name);
         // The last reference but for those of readers, whose files are left whole.
         drop((partitions, topic));
+        self.remove_deleted();
+    }
+
+    /// Has the files of what was deleted removed: nobody waits for large ones, neither the next change of the
+    /// metadata nor a start.
+    fn remove_deleted(&self) {
         for dir in self.folders.dirs() {
             let dir = dir.clone();
-            // The next change of the metadata does not wait for large files.
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = dir.remove_deleted() {
                     tracing::warn!(%error, "files of a deleted topic stay until the next start");

@@ -33,7 +33,7 @@ use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use uuid::Uuid;
 
-use self::delete::{Deleted, remove_doomed};
+use self::delete::Deleted;
 pub use self::identity::{Claim, Identity, LogDirError};
 pub use self::resting::Resting;
 use crate::catalogue::{Catalogue, Key, Listed, Rest};
@@ -147,7 +147,7 @@ impl LogDir {
         let mut catalogue = read_catalogue(disk, path)?;
         // What was just read must not be taken back by the next crash.
         files::sync_dir(disk, path)?;
-        remove_doomed(disk, path)?;
+        let deleted = Deleted::left_in(disk, path)?;
         let fence = Arc::new(OnceLock::new());
         let room = Arc::new(Room::new(env, path.to_owned()));
         let (journal, replayed) = Journal::open(
@@ -181,7 +181,7 @@ impl LogDir {
             written: Mutex::new(None),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
-            deleted: Deleted::default(),
+            deleted,
             handles: Arc::default(),
             lock: Mutex::new(Some(lock)),
         };

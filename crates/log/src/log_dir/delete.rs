@@ -4,8 +4,8 @@
 //! somebody reads it ([`files::shrink_while`]). So that is left to whoever has time for it
 //! ([`LogDir::remove_deleted`]), and it ends early when the folder is closed or fails.
 //!
-//! A deletion that a crash interrupts, or a stop, is finished by the next start, from the name alone
-//! ([`remove_doomed`]). A folder of a topic that nobody knows is reported and left as it is.
+//! A deletion that a crash interrupts, or a stop, is finished after the next start, from the name alone
+//! ([`Deleted::left_in`]). A folder of a topic that nobody knows is reported and left as it is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use env::Disk;
+use env::disk::DirEntry;
 use parking_lot::Mutex;
 use records::Offset;
 use uuid::Uuid;
@@ -33,6 +34,16 @@ pub(super) struct Deleted {
     waiting: Mutex<VecDeque<(PathBuf, Option<Arc<Log>>)>>,
     /// Held by whoever removes them, and by whoever has that come to an end.
     removing: Mutex<()>,
+}
+
+impl Deleted {
+    /// With the deletions of whole partitions that were interrupted: nobody has anything of them.
+    pub fn left_in(disk: &dyn Disk, path: &Path) -> Result<Deleted, LogDirError> {
+        let entries = disk.read_dir(path).map_err(|error| LogError::io(path, "list", error))?;
+        let doomed = |entry: &DirEntry| entry.is_dir && entry.name.ends_with(names::DELETED_FOLDER);
+        let left = entries.into_iter().filter(doomed).map(|entry| (path.join(entry.name), None));
+        Ok(Deleted { waiting: Mutex::new(left.collect()), removing: Mutex::default() })
+    }
 }
 
 impl LogDir {
@@ -151,8 +162,8 @@ impl LogDir {
         Ok(())
     }
 
-    /// Removes the files of what was deleted; what cannot be removed, or is left when the folder is closed,
-    /// is at the next start. May take long, and nobody should wait for it.
+    /// Removes the files of what was deleted, also before the folder was opened; what cannot be removed, or
+    /// is left when the folder is closed, is after the next start. May take long, and nobody should wait for it.
     pub fn remove_deleted(&self) -> Result<(), LogError> {
         let next = || self.deleted.waiting.lock().pop_front();
         let is_done = || self.deleted.waiting.lock().is_empty() || !self.may_remove();
@@ -220,18 +231,6 @@ fn files_read(log: Arc<Log>) -> BTreeSet<OsString> {
         (file.strong_count() > 0).then_some(name)
     };
     segments.into_iter().filter_map(is_read).collect()
-}
-
-/// Finishes deletions of whole partitions that were interrupted.
-pub(super) fn remove_doomed(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
-    let entries = disk.read_dir(path).map_err(|error| LogError::io(path, "list", error))?;
-    for entry in entries {
-        if entry.is_dir && entry.name.ends_with(names::DELETED_FOLDER) {
-            let doomed = path.join(&entry.name);
-            disk.remove_dir_all(&doomed).map_err(|error| LogError::io(&doomed, "remove", error))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

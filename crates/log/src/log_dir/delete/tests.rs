@@ -99,8 +99,12 @@ fn a_folder_that_is_closed_or_has_failed_removes_nothing_and_the_next_start_does
         dir.remove_deleted().unwrap();
         assert_eq!((sim.disk.changes(), doomed(&sim).len()), (before, 1));
         drop(dir);
-        LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        assert_eq!(doomed(&sim).len(), 1, "a start waits for no file");
+        let before = sim.disk.changes();
+        dir.remove_deleted().unwrap();
         assert!(doomed(&sim).is_empty());
+        assert_eq!(sim.disk.changes() - before, 9, "they shrink first");
     }
 }
 
@@ -129,7 +133,8 @@ fn a_removal_that_a_crash_interrupts_is_finished_by_the_next_start() {
         dir.remove_deleted().unwrap_err();
         drop(dir);
         sim.disk.crash(CrashLoss::Random(changes));
-        LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        let dir = LogDir::open(&sim.env(), Path::new("/data"), 1).unwrap();
+        dir.remove_deleted().unwrap();
         assert!(doomed(&sim).is_empty(), "stopped at {changes}");
         assert!(!sim.disk.exists(Path::new("/data/t-0")), "stopped at {changes}");
     }
