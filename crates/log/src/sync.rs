@@ -255,7 +255,7 @@ impl Shared {
             }
             let begun = self.dir.clock().monotonic();
             let committed = self.dir.commit();
-            self.commits.ended(load, self.dir.clock().monotonic().saturating_sub(begun));
+            let took = self.dir.clock().monotonic().saturating_sub(begun);
             // A journal without room, or a descriptor for its next file, has lost nothing; the segments are
             // synced instead.
             let passing = committed.as_ref().is_err_and(LogError::is_passing);
@@ -273,6 +273,7 @@ impl Shared {
             }
             self.courier.carry(News(news));
             self.watch_journal();
+            self.commits.ended(load, took);
         }
         if self.committers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.syncs.stop();

@@ -119,23 +119,18 @@ impl Commits {
         }
     }
 
-    /// A commit has ended that carried this, and took so long.
+    /// A commit has ended that carried this, and took so long. To be called by who calls [`Commits::next`]
+    /// right after it: nobody else is woken for what waits.
     pub fn ended(&self, load: Load, took: Duration) {
         let mut state = self.state.lock();
         state.carried.appends -= load.appends;
         state.carried.bytes -= load.bytes;
         state.under_way -= 1;
         let step = state.typical / STEP + Duration::from_micros(1);
-        state.typical = if took > state.typical {
-            state.typical + step
-        } else {
-            state.typical.saturating_sub(step)
+        state.typical = match took > state.typical {
+            true => state.typical + step,
+            false => state.typical.saturating_sub(step),
         };
-        let is_due = state.is_due();
-        drop(state);
-        if is_due {
-            self.changed.notify_one();
-        }
     }
 
     pub fn stop(&self) {
