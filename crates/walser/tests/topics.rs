@@ -304,6 +304,10 @@ fn files_are_dumped_without_a_broker() {
     let broker = sandbox.start(&[]);
     broker.out(&["topic", "create", "t"]);
     broker.out_with(&["topic", "produce", "t", "-k", ":"], "a:1\nb:2\n");
+    // Of a log with little in it no snapshot is made when it is closed.
+    broker.out(&["topic", "create", "large"]);
+    let lines = format!("{}\n", "v".repeat(100_000)).repeat(30);
+    broker.out_with(&["topic", "produce", "large"], &lines);
     assert_eq!(broker.stop(), Some(0));
     let dump = |name: &str, arguments: &[&str]| {
         let mut command = walser();
@@ -318,7 +322,11 @@ fn files_are_dumped_without_a_broker() {
     let first: serde_json::Value = serde_json::from_str(done.out.lines().next().unwrap()).unwrap();
     assert_eq!((&first["base_offset"], &first["crc_is_right"]), (&json!(0), &json!(true)));
     assert_eq!(dump("00000000000000000001.log", &[]).code, 5);
-    for name in ["partition.metadata", "leader-epoch-checkpoint", "00000000000000000002.snapshot"] {
+    for name in [
+        "partition.metadata",
+        "leader-epoch-checkpoint",
+        "../large-0/00000000000000000030.snapshot",
+    ] {
         assert_eq!(dump(name, &[]).code, 0, "{name} is shown too");
     }
     assert_eq!(dump("something.else", &[]).code, 2);
