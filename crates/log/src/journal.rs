@@ -11,7 +11,7 @@
 //! the journal too, or synced. Large batches are not worth writing twice: they, and all that follows
 //! them until they are synced, go without (see `Log::write`).
 //!
-//! While the disk has one commit, the next may be given to it ([`under_way`]).
+//! While the disk has one commit, the next may be given to it ([`commit`], [`under_way`]).
 //!
 //! Locks: `writer` (who begins or ends a commit; held across I/O only by who makes a file, or writes again what
 //! had no room), then `pending` (held for a copy into memory, never for I/O).
@@ -21,6 +21,7 @@
 
 mod buffer;
 mod chain;
+mod commit;
 mod entry;
 mod member;
 mod proof;
@@ -37,7 +38,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use env::Env;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use records::Offset;
 use uuid::Uuid;
 
@@ -45,6 +46,7 @@ use self::buffer::Buffer;
 use self::chain::Chain;
 use self::chain::JournalDamage;
 pub(crate) use self::chain::{Described, describe};
+pub use self::commit::{Commit, Written};
 use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
 pub(crate) use self::member::{Joined, Member};
 use self::proof::Proof;
@@ -52,10 +54,9 @@ pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
 pub(crate) use self::under_way::COMMITS_AT_ONCE;
 use self::under_way::UnderWay;
-pub use self::under_way::{Commit, Written};
 use crate::active_file::{HoldBudget, HoldConfig};
 use crate::catalogue::{Catalogue, Key, Marks};
-use crate::error::{self, LogError};
+use crate::error::LogError;
 use crate::files;
 use crate::room::Room;
 
@@ -77,11 +78,6 @@ const PROVEN_AT_ONCE: usize = 1024;
 
 /// Larger appends are synced in their segment, unless something else is configured.
 pub(crate) const APPEND_BYTES_MAX: usize = 256 << 10;
-
-/// A buffer that grew beyond this is given back after a commit that needed only a small part of it: what
-/// is used again and again must not be taken from the system again and again.
-const SPARE_BYTES_MAX: usize = 1 << 20;
-const SPARE_PART: usize = 4;
 
 /// How large things may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,204 +297,6 @@ impl Journal {
         batches.min(usize::try_from(self.config.file_bytes).unwrap_or(batches)) - HEADER_LEN
     }
 
-    /// Makes everything durable that was handed in by now. On a full disk nothing is lost: it is kept
-    /// to be written by a later commit, and whoever needs it durable now syncs the segments.
-    pub(crate) fn commit(&self) -> Result<(), LogError> {
-        match self.begin_commit()? {
-            Some(commit) => self.end_commit(commit.write()),
-            // What was handed in may be under way.
-            None => self.commit_stuck(),
-        }
-    }
-
-    /// Takes all that was handed in by now, with a place for it, to be written and ended by the caller.
-    /// `None` when there is nothing. Waits while too many are under way.
-    fn begin_commit(&self) -> Result<Option<Commit>, LogError> {
-        let mut writer = self.writer.lock();
-        loop {
-            match self.try_begin(&mut writer)? {
-                Some(begun) => return Ok(begun),
-                None => self.ended.wait(&mut writer),
-            }
-        }
-    }
-
-    /// [`Journal::begin_commit`] that gives `None` instead of waiting.
-    fn try_begin(
-        &self,
-        writer: &mut MutexGuard<'_, Writer>,
-    ) -> Result<Option<Option<Commit>>, LogError> {
-        if !writer.stuck.is_empty() {
-            self.commit_stuck_by(writer)?;
-        }
-        error::check_fence(&self.fence)?;
-        let mut pending = self.pending.lock();
-        if pending.body.is_empty() && !pending.is_proof {
-            return Ok(Some(None));
-        }
-        if !writer.under_way.has_room(writer.ring.is_change(pending.len_max())) {
-            return Ok(None);
-        }
-        let spare = writer.spare.pop().unwrap_or_default();
-        let fresh = Pending::empty(pending.number + 1, spare);
-        let taken = std::mem::replace(&mut *pending, fresh);
-        let end = |member: &Arc<Member>| member.written.load(Ordering::Acquire);
-        let ends = taken.members.iter().map(end).collect();
-        drop(pending);
-        self.place(writer, Group { pending: taken, ends }).map(|commit| Some(Some(commit)))
-    }
-
-    /// A commit beside those under way, if there is room for it and something to be written.
-    #[cfg(any(test, feature = "test-support"))]
-    pub(crate) fn begin_another(&self) -> Result<Option<Commit>, LogError> {
-        Ok(self.try_begin(&mut self.writer.lock())?.flatten())
-    }
-
-    /// Waits for those that were begun before, and has it count when all of them do.
-    pub(crate) fn end_commit(&self, written: Written) -> Result<(), LogError> {
-        let mut writer = self.writer.lock();
-        let sequence = written.commit.header.sequence;
-        self.is_written(&mut writer, written);
-        loop {
-            if let Some(result) = writer.under_way.take_end(sequence) {
-                return result;
-            }
-            self.ended.wait(&mut writer);
-        }
-    }
-
-    /// Waits for all that is under way, and writes what a full disk kept from being written, if there is
-    /// such. Comes before whatever is asked for again after a failure: else the next entry would grow with
-    /// each time.
-    pub(crate) fn commit_stuck(&self) -> Result<(), LogError> {
-        self.commit_stuck_by(&mut self.writer.lock())
-    }
-
-    fn commit_stuck_by(&self, writer: &mut MutexGuard<'_, Writer>) -> Result<(), LogError> {
-        self.wait_for(writer, writer.next);
-        error::check_fence(&self.fence)?;
-        while !writer.stuck.is_empty() {
-            self.wait_for(writer, u64::MAX);
-            error::check_fence(&self.fence)?;
-            let Some(group) = writer.stuck.pop_front() else { break };
-            let written = self.place(writer, group)?.write();
-            let sequence = written.commit.header.sequence;
-            self.is_written(writer, written);
-            writer.under_way.take_end(sequence).unwrap_or(Ok(()))?;
-        }
-        Ok(())
-    }
-
-    /// Waits until what is under way has ended, as far as it has lower numbers than this.
-    fn wait_for(&self, writer: &mut MutexGuard<'_, Writer>, before: u64) {
-        while !writer.under_way.is_through(before) {
-            self.ended.wait(writer);
-        }
-    }
-
-    /// The place for a group, which from here on is under way.
-    fn place(&self, writer: &mut Writer, group: Group) -> Result<Commit, LogError> {
-        // The most it may take, as the definitions depend on the place.
-        let most = group.pending.len_max();
-        let is_change = writer.ring.is_change(most);
-        let place = match writer.ring.place(&*self.env.disk, most) {
-            Ok(place) => place,
-            Err(error) => {
-                if error.is_passing() {
-                    self.is_lacking(&error);
-                    writer.stuck.push_front(group);
-                } else {
-                    self.fence(&error);
-                }
-                return Err(error);
-            }
-        };
-        if writer.defined.0 != place.turn {
-            writer.defined = (place.turn, BTreeSet::new());
-        }
-        let mut definitions = Vec::new();
-        for member in &group.pending.members {
-            // What is defined by an entry that proves is defined for that one alone.
-            if group.pending.is_proof || writer.defined.1.insert(member.number) {
-                member.definition().put(&mut definitions);
-            }
-        }
-        let len = HEADER_LEN + definitions.len() + group.pending.body.len();
-        let header = Header {
-            sequence: writer.next,
-            life: self.life,
-            len: u32::try_from(len).unwrap_or(u32::MAX),
-            behind: u32::try_from(writer.under_way.len()).unwrap_or(u32::MAX),
-            directory: self.directory,
-        };
-        writer.ring.take(&place, header);
-        writer.under_way.begin(header.sequence, is_change);
-        writer.next += 1;
-        Ok(Commit { header, definitions, group, place })
-    }
-
-    /// The disk is done with a commit: it ends, and those behind it that waited for that.
-    fn is_written(&self, writer: &mut Writer, written: Written) {
-        if let Err(error) = &written.result
-            && !error.is_passing()
-        {
-            self.fence(error);
-        }
-        writer.under_way.is_written(written);
-        while let Some(Written { commit, result }) = writer.under_way.next_written() {
-            let sequence = commit.header.sequence;
-            let ended = self.end(writer, commit, result);
-            writer.under_way.end(sequence, ended);
-        }
-        self.ended.notify_all();
-    }
-
-    fn end(
-        &self,
-        writer: &mut Writer,
-        commit: Commit,
-        result: Result<u64, LogError>,
-    ) -> Result<(), LogError> {
-        let Commit { header, group, place, .. } = commit;
-        error::check_fence(&self.fence)?;
-        let before = writer.under_way.lacking().cloned();
-        let lacking = before.clone().map_or(result, Err);
-        let grown = match lacking {
-            Ok(grown) => grown,
-            Err(error) => {
-                if before.is_none() {
-                    // What lies torn at its place, or whole behind that, is written over by the next try. The
-                    // definitions in it are not there; defining a partition twice does no harm.
-                    self.is_lacking(&error);
-                    writer.ring.give_back(&place);
-                    writer.next = header.sequence;
-                    writer.defined = (0, BTreeSet::new());
-                    writer.under_way.is_lacking(error.clone());
-                }
-                writer.stuck.push_back(group);
-                return Err(error);
-            }
-        };
-        writer.ring.is_written(&place, header, grown);
-        self.room.take(grown);
-        for (member, end) in group.pending.members.iter().zip(group.ends) {
-            if member.committed.swap(end, Ordering::AcqRel) < end {
-                self.proof.add_member(member);
-            }
-        }
-        if group.pending.is_news {
-            self.proof.add();
-        }
-        writer.keep(group.pending.body);
-        Ok(())
-    }
-
-    fn is_lacking(&self, error: &LogError) {
-        if error.is_full() {
-            self.room.is_exhausted(error);
-        }
-    }
-
     /// Whether something was committed that no later entry proves.
     pub(crate) fn is_proof_missing(&self) -> bool {
         self.proof.is_missing()
@@ -614,17 +412,6 @@ impl Pending {
     fn has_room(&self, most: usize, len: usize, member: &Member) -> bool {
         let definitions = self.definitions + DEFINITION_LEN + member.topic.len();
         self.body.len() + len + definitions <= most
-    }
-}
-
-impl Writer {
-    /// Keeps the memory of a body for one to come.
-    fn keep(&mut self, mut body: Buffer) {
-        let is_fit = body.capacity() <= SPARE_BYTES_MAX.max(body.len().saturating_mul(SPARE_PART));
-        if is_fit && self.spare.len() < COMMITS_AT_ONCE {
-            body.clear();
-            self.spare.push(body);
-        }
     }
 }
 

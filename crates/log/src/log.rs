@@ -349,7 +349,7 @@ impl Log {
             joined.forget(Offset::MAX)?;
         }
         let doomed = rename_doomed(&self.env, &self.dir)?;
-        self.is_moved_to(&doomed);
+        self.note_moved_to(&doomed);
         if let Some(parent) = self.dir.parent() {
             files::sync_dir(&*self.env.disk, parent)?;
         }
@@ -367,13 +367,13 @@ impl Log {
 
     /// The folder of a log that is deleted has another name. Who goes on reading must not find there what
     /// another topic has under the old one.
-    pub(crate) fn is_moved_to(&self, folder: &Path) {
-        self.segments.load().iter().for_each(|segment| segment.is_moved_to(folder));
+    pub(crate) fn note_moved_to(&self, folder: &Path) {
+        self.segments.load().iter().for_each(|segment| segment.note_moved_to(folder));
         let doomed = self.doomed.lock();
         doomed
             .iter()
             .flat_map(|doomed| &doomed.segments)
-            .for_each(|(it, _)| it.is_moved_to(folder));
+            .for_each(|(it, _)| it.note_moved_to(folder));
     }
 
     pub(crate) fn is_deleted(&self) -> bool {

@@ -274,7 +274,7 @@ impl Segment {
     }
 
     /// Its folder has another name: from here on its files are found there.
-    pub fn is_moved_to(&self, folder: &Path) {
+    pub fn note_moved_to(&self, folder: &Path) {
         let mut path = self.path.lock();
         let moved = path.file_name().map(|name| folder.join(name));
         *path = moved.unwrap_or_default();

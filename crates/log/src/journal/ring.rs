@@ -159,7 +159,7 @@ impl Ring {
     }
 
     /// The entry there is durable, and its file has grown by so much.
-    pub fn is_written(&mut self, place: &Place, entry: Header, grown: u64) {
+    pub fn note_written(&mut self, place: &Place, entry: Header, grown: u64) {
         self.given += entry.footprint();
         if let Some(slot) = self.slots.get_mut(place.slot) {
             slot.filled += grown;

@@ -1,4 +1,5 @@
-//! Commits under way: while the disk has one, the next comes together and is given to it as well.
+//! Which commits are under way, and where each stands: while the disk has one, the next comes together and is
+//! given to it as well ([`super::commit`]).
 //!
 //! An entry counts once it and all before it are durable, whichever of them the disk did first. So commits
 //! end in the order in which they began: one that the disk has done early waits for those before it. What a
@@ -8,40 +9,11 @@
 
 use std::collections::VecDeque;
 
-use super::Group;
-use super::entry::Header;
-use super::ring::Place;
+use super::commit::Written;
 use crate::error::LogError;
 
 /// So many at most.
 pub(crate) const COMMITS_AT_ONCE: usize = 2;
-
-/// What will be an entry, with its place, to be written by whoever began it.
-#[derive(Debug)]
-pub struct Commit {
-    pub(super) header: Header,
-    pub(super) definitions: Vec<u8>,
-    pub(super) group: Group,
-    pub(super) place: Place,
-}
-
-/// A commit that the disk is done with: by how much the file grew, or why it is not there.
-#[derive(Debug)]
-pub struct Written {
-    pub(super) commit: Commit,
-    pub(super) result: Result<u64, LogError>,
-}
-
-impl Commit {
-    /// Writes the entry and makes it durable. It does not count yet.
-    pub fn write(mut self) -> Written {
-        let body = &mut self.group.pending.body;
-        let header = self.header.encode(&[&self.definitions, body.bytes()]);
-        let entry = body.pages(&[&header, &self.definitions]);
-        let result = self.place.write(entry);
-        Written { commit: self, result }
-    }
-}
 
 /// Where a commit stands.
 #[derive(Debug)]
@@ -99,7 +71,7 @@ impl UnderWay {
         }
     }
 
-    pub fn is_written(&mut self, written: Written) {
+    pub fn set_written(&mut self, written: Written) {
         let sequence = written.commit.header.sequence;
         self.set(sequence, State::Written(Box::new(written)));
     }
@@ -123,7 +95,7 @@ impl UnderWay {
     }
 
     /// The first that has not ended lacked room.
-    pub fn is_lacking(&mut self, error: LogError) {
+    pub fn set_lacking(&mut self, error: LogError) {
         self.lacking = Some(error);
     }
 

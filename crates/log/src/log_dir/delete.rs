@@ -142,7 +142,7 @@ impl LogDir {
                 let moved = crate::log::rename_doomed(&self.env, &dir)?;
                 let open = self.logs.lock().open.get(key).map(|(_, log)| log.clone());
                 if let Some(log) = open {
-                    log.is_moved_to(&moved);
+                    log.note_moved_to(&moved);
                 }
                 doomed.push((moved, *key));
             }

@@ -22,13 +22,19 @@ const STEP: u32 = 16;
 /// Logs that wait to be synced, each once.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: Mutex<(VecDeque<Arc<Log>>, bool)>,
+    waiting: Mutex<Waiting>,
     arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    logs: VecDeque<Arc<Log>>,
+    stopping: bool,
 }
 
 impl Queue {
     pub fn push(&self, log: Arc<Log>) {
-        self.waiting.lock().0.push_back(log);
+        self.waiting.lock().logs.push_back(log);
         self.arrived.notify_one();
     }
 
@@ -36,15 +42,15 @@ impl Queue {
     pub fn next(&self) -> Option<Arc<Log>> {
         let mut waiting = self.waiting.lock();
         loop {
-            if waiting.1 || !waiting.0.is_empty() {
-                return waiting.0.pop_front();
+            if waiting.stopping || !waiting.logs.is_empty() {
+                return waiting.logs.pop_front();
             }
             self.arrived.wait(&mut waiting);
         }
     }
 
     pub fn stop(&self) {
-        self.waiting.lock().1 = true;
+        self.waiting.lock().stopping = true;
         self.arrived.notify_all();
     }
 }
@@ -148,5 +154,52 @@ impl State {
             || self.stopping
             || (self.waiting.appends >= appends && is_worth_it());
         !self.logs.is_empty() && is_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogConfig;
+    use crate::testing::Bench;
+
+    const FAST: Duration = Duration::from_micros(100);
+
+    fn push(commits: &Commits, bench: &Bench, appends: u64, bytes: u64) {
+        (0..appends).for_each(|_| commits.push(&bench.log, bytes));
+    }
+
+    fn next(commits: &Commits) -> Load {
+        let (logs, load) = commits.next().unwrap();
+        logs.iter().for_each(|log| log.queued.store(false, Ordering::Release));
+        load
+    }
+
+    /// Whether, after so many commits of so many appends that took so long each, another begins beside one of
+    /// `appends` with so many bytes each, when as many wait.
+    fn begins(before: &[(u32, u64, Duration)], appends: u64, bytes: u64) -> bool {
+        let (bench, commits) = (Bench::new(LogConfig::default()), Commits::default());
+        for (count, appends, took) in before.iter().copied() {
+            for _ in 0..count {
+                push(&commits, &bench, appends, 1);
+                commits.ended(next(&commits), took);
+            }
+        }
+        push(&commits, &bench, appends, bytes);
+        next(&commits);
+        push(&commits, &bench, appends - 1, bytes);
+        assert!(!commits.state.lock().is_due(), "it could carry more");
+        push(&commits, &bench, 1, bytes);
+        commits.state.lock().is_due()
+    }
+
+    #[test]
+    fn a_second_commit_begins_where_it_is_worth_what_it_costs() {
+        assert!(begins(&[], 2, 1), "few appends come at all");
+        assert!(!begins(&[(1, 50, FAST)], 2, 1), "more came of late");
+        assert!(begins(&[(1, 50, FAST), (60, 1, FAST)], 2, 1), "that is long ago");
+        assert!(!begins(&[], 50, 1), "it carries many, and little");
+        assert!(begins(&[], 50, MANY_BYTES / 50 + 1), "it carries much");
+        assert!(begins(&[(1000, 50, 2 * SLOW_COMMIT)], 50, 1), "the disk is slow");
     }
 }

@@ -26,7 +26,7 @@ fn the_second_does_not_count_before_the_first() {
     let (one, two) = begun(&log);
     let journal = journal_of(&log);
     let two = two.write();
-    journal.is_written(&mut journal.writer.lock(), two);
+    journal.finish(&mut journal.writer.lock(), two);
     log.take_committed();
     assert_eq!(log.durable_end(), Offset(1));
     journal.end_commit(one.write()).unwrap();
