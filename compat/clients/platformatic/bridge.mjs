@@ -269,8 +269,15 @@ const OPS = {
     await admin.listOffsets({ topics: [{ name: topic, partitions: all }] })
   },
   partition_counts: async () => {
-    const { topics } = await admin.metadata({ topics: await admin.listTopics(), forceUpdate: true })
-    return Object.fromEntries([...topics].map(([name, topic]) => [name, topic.partitionsCount]))
+    for (;;) {
+      try {
+        const { topics } = await admin.metadata({ topics: await admin.listTopics(), forceUpdate: true })
+        return Object.fromEntries([...topics].map(([name, topic]) => [name, topic.partitionsCount]))
+      } catch (error) {
+        // Another client deleted one between the list and the description: the whole list again.
+        if (codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+      }
+    }
   },
   add_partitions: ({ topic, count }) => admin.createPartitions({ topics: [{ name: topic, count }] }),
   topic_config: async ({ topic, key }) => {
