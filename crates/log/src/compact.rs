@@ -48,7 +48,11 @@ use crate::section::Section;
 use crate::segment::{Segment, Warm};
 
 /// Bytes after which the pace is asked whether to go on.
-const STEP_BYTES: u64 = 1 << 20;
+const STEP_BYTES: u64 = 256 << 10;
+
+/// Bytes after which others have the core, if one waits for it: the kernel would else let it wait until a time
+/// slice is over, however low the priority of this thread.
+const GIVE_WAY_BYTES: u64 = 64 << 10;
 
 /// What a log remembers of its compaction. Not on disk: [`crate::Cleaner`] keeps the end in a file.
 #[derive(Debug)]
@@ -184,6 +188,7 @@ fn check_place(
 pub(crate) struct Meter<'a> {
     pace: &'a dyn Pace,
     waiting: u64,
+    since_given_way: u64,
     read: u64,
 }
 
@@ -195,6 +200,11 @@ impl Meter<'_> {
 
     fn spent(&mut self, bytes: usize) -> Result<(), CompactionError> {
         self.waiting += bytes as u64;
+        self.since_given_way += bytes as u64;
+        if self.since_given_way >= GIVE_WAY_BYTES {
+            self.since_given_way = 0;
+            env::thread::give_way();
+        }
         if self.waiting < STEP_BYTES {
             return Ok(());
         }
@@ -267,7 +277,7 @@ impl Log {
             // The marker of one that was aborted may be damaged.
             return Ok(None);
         }
-        let mut meter = Meter { pace, waiting: 0, read: 0 };
+        let mut meter = Meter { pace, waiting: 0, since_given_way: 0, read: 0 };
         let map = self
             .fill_map(segments, &plan, config, &aborted, &mut meter)
             .map_err(|error| self.unless_changed(segments, error))?;

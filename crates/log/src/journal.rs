@@ -11,7 +11,8 @@
 //! the journal too, or synced. Large batches are not worth writing twice: they, and all that follows
 //! them until they are synced, go without (see `Log::write`).
 //!
-//! While the disk has one commit, the next may be given to it ([`commit`], [`under_way`]).
+//! While the disk has one commit, the next may be given to it ([`commit`], [`under_way`]), and a file be filled
+//! ahead of both ([`filling`]).
 //!
 //! Locks: `writer` (who begins or ends a commit; held across I/O only by who makes a file, or writes again what
 //! had no room), then `pending` (held for a copy into memory, never for I/O).
@@ -23,6 +24,7 @@ mod buffer;
 mod chain;
 mod commit;
 mod entry;
+mod filling;
 mod member;
 mod proof;
 mod replay;
@@ -46,12 +48,15 @@ use self::buffer::Buffer;
 use self::chain::Chain;
 use self::chain::JournalDamage;
 pub(crate) use self::chain::{Described, describe};
+#[cfg(any(test, feature = "test-support"))]
 pub use self::commit::{Commit, Written};
-use self::entry::{ENTRY_MAX, HEADER_LEN, Header, Record};
+use self::entry::{ENTRY_MAX, HEADER_LEN, Record};
 pub(crate) use self::member::{Joined, Member};
 use self::proof::Proof;
 pub(crate) use self::replay::Replayed;
 use self::ring::Ring;
+#[cfg(any(test, feature = "test-support"))]
+pub use self::ring::{Filled, Gap};
 pub(crate) use self::under_way::COMMITS_AT_ONCE;
 use self::under_way::UnderWay;
 use crate::active_file::{HoldBudget, HoldConfig};
@@ -139,6 +144,8 @@ struct Writer {
     /// Partitions defined in the file that is written to: the turn of the ring, and their numbers.
     defined: (u64, BTreeSet<u32>),
     under_way: UnderWay,
+    /// A file is being filled ahead.
+    is_filling: bool,
     /// Empty buffers for those to come.
     spare: Vec<Buffer>,
     /// What a full disk kept from being written, or that there was no descriptor for another file: it
@@ -205,6 +212,7 @@ impl Journal {
             next: chain.next,
             defined: (0, BTreeSet::new()),
             under_way: UnderWay::default(),
+            is_filling: false,
             spare: Vec::new(),
             stuck: VecDeque::new(),
         };
@@ -419,7 +427,7 @@ impl Pending {
 #[cfg(feature = "test-support")]
 pub(crate) fn entry_of(directory: Uuid, sequence: u64, body: &[u8]) -> Vec<u8> {
     let len = u32::try_from(HEADER_LEN + body.len()).unwrap_or(u32::MAX);
-    let header = Header { sequence, life: 1, len, behind: 0, directory };
+    let header = entry::Header { sequence, life: 1, len, behind: 0, directory };
     let mut entry = header.encode(&[body]).to_vec();
     entry.extend(body);
     entry.resize(usize::try_from(header.footprint()).unwrap_or(0), 0);

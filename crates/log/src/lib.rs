@@ -55,7 +55,7 @@ pub use epochs::Epochs;
 pub use error::{AppendError, LogError, ReadError, RecordFault};
 pub use journal::JournalConfig;
 #[cfg(feature = "test-support")]
-pub use journal::{Commit, Written};
+pub use journal::{Commit, Filled, Gap, Written};
 pub use log::{Log, ScrubError, Scrubbed};
 pub use log_dir::{Claim, Identity, LogDir, LogDirError, REPLACES_LOST, Resting};
 pub use lookup::TimedOffset;

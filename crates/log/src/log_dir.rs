@@ -370,6 +370,19 @@ impl LogDir {
         self.journal.end_commit(written)
     }
 
+    /// [`LogDir::fill_journal_ahead`] in two steps, with commits in between: `None` when there is nothing to
+    /// be filled, or not now.
+    #[cfg(feature = "test-support")]
+    pub fn begin_filling(&self) -> Result<Option<crate::Gap>, LogError> {
+        self.journal.begin_filling()
+    }
+
+    /// The second step, once the disk is done with it. Whether it is filled.
+    #[cfg(feature = "test-support")]
+    pub fn end_filling(&self, filled: crate::Filled) -> Result<bool, LogError> {
+        self.journal.end_filling(filled)
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.env.clock
     }

@@ -118,13 +118,14 @@ struct Background {
 struct Due {
     checkpoint: bool,
     write_behind: bool,
+    fill: bool,
     stopping: bool,
     /// What the journal had been given when the segments were last written behind.
     written_behind: u64,
 }
 
 /// What a thread of the syncer does until it is stopped.
-type Work = fn(&Shared);
+type Work = Box<dyn FnOnce(&Shared) + Send>;
 
 /// A thread could not be started without which nothing would become durable.
 #[derive(Debug, Error)]
@@ -178,10 +179,12 @@ impl Syncer {
         });
         // Dropped where one does not start, which ends those that did.
         let syncer = Syncer { shared, threads: Mutex::default() };
-        let committing =
-            (0..COMMITS_AT_ONCE).map(|n| (format!("commit-{n}"), Shared::commit as Work));
-        let behind = ("checkpoint".to_owned(), Shared::work_behind as Work);
-        let syncing = (0..threads.max(1)).map(|n| (format!("sync-{n}"), Shared::sync as Work));
+        let committing = (0..COMMITS_AT_ONCE).map(|n| {
+            (format!("commit-{n}"), Box::new(move |shared: &Shared| shared.commit(n)) as Work)
+        });
+        let behind = ("checkpoint".to_owned(), Box::new(Shared::work_behind) as Work);
+        let syncing =
+            (0..threads.max(1)).map(|n| (format!("sync-{n}"), Box::new(Shared::sync) as Work));
         for (name, work) in committing.chain([behind]).chain(syncing) {
             let shared = syncer.shared.clone();
             let thread = spawn(name.clone(), Box::new(move || work(&shared)))
@@ -247,8 +250,8 @@ impl Drop for Syncer {
 }
 
 impl Shared {
-    fn commit(&self) {
-        while let Some((logs, load)) = self.commits.next() {
+    fn commit(&self, number: usize) {
+        while let Some((logs, load)) = self.commits.next(number) {
             // Cleared before the commit begins: an append after this point queues its log again.
             for log in &logs {
                 log.queued.store(false, Ordering::Release);
@@ -307,14 +310,19 @@ impl Shared {
             return;
         }
         let given = self.dir.journal_bytes_given();
+        let is_short = self.dir.is_journal_short();
         let mut due = self.background.due.lock();
         let checkpoint = held > CHECKPOINT_AT_BYTES && !due.checkpoint;
         let more = given - due.written_behind;
         let write_behind = !due.write_behind && behind::is_due(more, self.dir.open_count());
+        let fill = !due.fill && is_short;
         if checkpoint || write_behind {
+            due.written_behind = given;
+        }
+        if checkpoint || write_behind || fill {
             due.checkpoint |= checkpoint;
             due.write_behind |= write_behind;
-            due.written_behind = given;
+            due.fill |= fill;
             self.background.changed.notify_all();
         }
     }
@@ -322,22 +330,27 @@ impl Shared {
     fn work_behind(&self) {
         loop {
             let mut due = self.background.due.lock();
-            while !due.checkpoint && !due.write_behind && !due.stopping {
+            while !due.fill && !due.checkpoint && !due.write_behind && !due.stopping {
                 self.background.changed.wait(&mut due);
             }
             if due.stopping {
                 return;
             }
-            let checkpoint = due.checkpoint;
+            // The first of them that is due: commits feel the one most, and what is long comes last.
+            let (fill, checkpoint) = (due.fill, due.checkpoint && !due.fill);
             drop(due);
-            if checkpoint {
+            if fill {
+                // The folder is fenced if it fails, and that was said.
+                let _ = self.dir.fill_journal_ahead();
+            } else if checkpoint {
                 self.make_checkpoint();
             } else if let Err(error) = behind::write(&self.dir) {
                 tracing::debug!(%error, "not synced ahead of a checkpoint");
             }
             let mut due = self.background.due.lock();
-            due.write_behind = false;
+            due.fill &= !fill;
             due.checkpoint &= !checkpoint;
+            due.write_behind &= fill || checkpoint;
         }
     }
 

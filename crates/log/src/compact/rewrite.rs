@@ -1,7 +1,7 @@
 //! Writes what stays of a group of segments into one file beside them.
 //!
-//! The file is read and written in large pieces, and synced each two megabytes, so that it never has
-//! the disk write much at once while appends wait for their own syncs. It has the ending `.cleaned`
+//! The file is read and written in pieces of a quarter of a megabyte, each synced, so that the disk never has
+//! much to write at once while appends wait for their own syncs. It has the ending `.cleaned`
 //! until it is whole; a crash or an error leaves such files, which are removed by whoever comes next.
 
 use std::io::IoSlice;
@@ -23,11 +23,8 @@ use crate::log::Log;
 use crate::names;
 use crate::segment::{Extent, Segment, Warm, Written};
 
-/// What is collected before it is written.
-const WRITE_BYTES: usize = 1 << 20;
-
-/// What is written before it is synced.
-const SYNC_BYTES: u64 = 2 << 20;
+/// What is collected before it is written and synced.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// What stays of a group: durable, under names that mean nothing yet.
 #[derive(Debug)]
@@ -123,7 +120,6 @@ struct Output {
     interval: u32,
     buffer: Vec<u8>,
     written: u64,
-    synced: u64,
 }
 
 impl Output {
@@ -145,7 +141,6 @@ impl Output {
             interval,
             buffer: Vec::with_capacity(WRITE_BYTES),
             written: 0,
-            synced: 0,
         })
     }
 
@@ -174,6 +169,7 @@ impl Output {
         Ok(batch.len())
     }
 
+    /// Writes what was collected, and makes it durable.
     fn flush(&mut self) -> Result<(), LogError> {
         let failed = |error| LogError::io(&self.path, "write", error);
         if !self.buffer.is_empty() {
@@ -182,11 +178,7 @@ impl Output {
             self.written += self.buffer.len() as u64;
             self.buffer.clear();
         }
-        if self.written - self.synced >= SYNC_BYTES {
-            self.file.sync_data().map_err(failed)?;
-            self.synced = self.written;
-        }
-        Ok(())
+        self.file.sync_data().map_err(|error| LogError::io(&self.path, "sync", error))
     }
 }
 
@@ -200,7 +192,6 @@ fn finish(
     next: Offset,
 ) -> Result<Cleaned, LogError> {
     output.flush()?;
-    output.file.sync_data().map_err(|error| LogError::io(path, "sync", error))?;
     let extent = output.segment.extent();
     assert!(u64::from(extent.size) == output.written, "a segment of another size than written");
     let index = Arc::new(output.segment.finished_index());

@@ -95,7 +95,8 @@ impl Journal {
         if pending.body.is_empty() && !pending.is_proof {
             return Ok(Begun::Nothing);
         }
-        if !writer.under_way.has_room(writer.ring.is_change(pending.len_max())) {
+        let is_change = writer.ring.is_change(pending.len_max());
+        if !writer.under_way.has_room(is_change) || (is_change && writer.is_filling) {
             return Ok(Begun::NoRoom);
         }
         let spare = writer.spare.pop().unwrap_or_default();
@@ -141,6 +142,9 @@ impl Journal {
         error::check_fence(&self.fence)?;
         while !writer.stuck.is_empty() {
             self.wait_for(writer, u64::MAX);
+            while writer.is_filling {
+                self.ended.wait(writer);
+            }
             error::check_fence(&self.fence)?;
             let Some(group) = writer.stuck.pop_front() else { break };
             let written = self.place(writer, group)?.write();

@@ -2,7 +2,8 @@
 //!
 //! A file is used from its beginning to its end and then left alone until no entry in it is needed;
 //! then it is used again as it is. A file that holds something everywhere is synced twice as fast as
-//! one that grows, so a new one is filled with zeros a little ahead of what is written to it. All of it goes
+//! one that grows, so a new one is filled with zeros ahead of what is written to it: by whoever works behind
+//! the commits ([`super::filling`]), and only where that does not keep up by a commit itself. All of it goes
 //! past the page cache where the file system can: nobody reads it again but a start, and the copy into the
 //! cache and the way out of it cost the committer as much as the rest of a commit.
 //!
@@ -22,9 +23,12 @@ use crate::error::LogError;
 use crate::files;
 use crate::names::JOURNAL;
 
-/// A new file is filled by as much as it holds already, within these bounds.
-const FILLED_MIN: u64 = 64 << 10;
-const FILLED_MAX: u64 = 4 << 20;
+/// A file is filled ahead by as much as it holds already, within these bounds.
+const AHEAD_MIN: u64 = 64 << 10;
+const AHEAD_MAX: u64 = 4 << 20;
+
+/// So much at a time: a commit to the same file waits for it.
+const FILL_BYTES: u64 = 512 << 10;
 
 #[derive(Debug)]
 struct Slot {
@@ -65,6 +69,23 @@ pub(super) struct Place {
     /// Up to here the file holds something, and may be filled.
     filled: u64,
     filled_max: u64,
+}
+
+/// A stretch behind what a file holds, to be filled with zeros.
+#[derive(Debug)]
+pub struct Gap {
+    slot: usize,
+    file: Arc<dyn File>,
+    path: Arc<Path>,
+    position: u64,
+    pub(super) len: u64,
+}
+
+/// A gap that the disk is done with: whether the zeros are there.
+#[derive(Debug)]
+pub struct Filled {
+    pub(super) gap: Gap,
+    pub(super) result: Result<(), LogError>,
 }
 
 impl Ring {
@@ -171,6 +192,55 @@ impl Ring {
         self.position = place.position;
     }
 
+    /// Whether entries will soon come to where no file holds anything.
+    pub fn is_short(&self) -> bool {
+        self.lead().is_some_and(|(left, ahead)| left < ahead / 2)
+    }
+
+    /// What is to be filled next, in a file that is made where the last one ends soon.
+    pub fn gap(&mut self, disk: &dyn Disk) -> Result<Option<Gap>, LogError> {
+        let Some((left, ahead)) = self.lead() else { return Ok(None) };
+        if left >= ahead {
+            return Ok(None);
+        }
+        let number = match self.filling_slot() {
+            Some(number) => number,
+            None => self.grow(disk)?,
+        };
+        let Some(slot) = self.slots.get(number) else { return Err(LogError::Closed) };
+        let len = FILL_BYTES.min(ahead - left).min(self.file_bytes.saturating_sub(slot.filled));
+        let len = len / ALIGNMENT * ALIGNMENT;
+        let (file, path) = (slot.file.clone(), slot.path.clone());
+        let gap = Gap { slot: number, file, path, position: slot.filled, len };
+        Ok((len > 0).then_some(gap))
+    }
+
+    /// The gap is filled.
+    pub fn note_filled(&mut self, gap: &Gap) {
+        if let Some(slot) = self.slots.get_mut(gap.slot) {
+            slot.filled += gap.len;
+        }
+    }
+
+    /// How much room for entries is filled already, and how much is to be; nothing before the first entry.
+    fn lead(&self) -> Option<(u64, u64)> {
+        let current = self.slots.get(self.current?)?;
+        if current.filled + ALIGNMENT <= self.file_bytes {
+            let left = current.filled.saturating_sub(self.position);
+            return Some((left, current.filled.clamp(AHEAD_MIN, AHEAD_MAX)));
+        }
+        let left = self.file_bytes.saturating_sub(self.position);
+        let next = self.unneeded().and_then(|next| self.slots.get(next));
+        Some((left + next.map_or(0, |next| next.filled), AHEAD_MAX.min(self.file_bytes / 4)))
+    }
+
+    /// The file to fill, unless it is still to be made.
+    fn filling_slot(&self) -> Option<usize> {
+        let current = self.current?;
+        let slot = self.slots.get(current)?;
+        if slot.filled + ALIGNMENT <= self.file_bytes { Some(current) } else { self.unneeded() }
+    }
+
     fn unneeded(&self) -> Option<usize> {
         self.slots
             .iter()
@@ -203,13 +273,10 @@ impl Place {
             .map_err(|error| LogError::of_write(&self.path, "write", error))?;
         let mut filled = self.filled;
         if end > filled {
-            let more = filled.clamp(FILLED_MIN, FILLED_MAX);
+            let more = filled.clamp(AHEAD_MIN, FILL_BYTES);
             let more = more.min(self.filled_max.saturating_sub(end)) / ALIGNMENT * ALIGNMENT;
-            let more = usize::try_from(more).unwrap_or(0);
-            let zeros = vec![0; more + PAGE_BYTES];
-            let zeros = buffer::pages_in(&zeros, more);
-            filled = match self.file.write_all_at(&[IoSlice::new(zeros)], end) {
-                Ok(()) => end + zeros.len() as u64,
+            filled = match fill(&*self.file, end, more) {
+                Ok(()) => end + more,
                 // Without them it is slower, no more.
                 Err(error) if error.kind() == std::io::ErrorKind::StorageFull => end,
                 Err(error) => return Err(failed("write")(error)),
@@ -218,6 +285,25 @@ impl Place {
         self.file.sync_data().map_err(failed("sync"))?;
         Ok(filled - self.filled)
     }
+}
+
+impl Gap {
+    /// Fills it, and makes that durable.
+    pub fn fill(self) -> Filled {
+        let result = fill(&*self.file, self.position, self.len)
+            .map_err(|error| LogError::of_write(&self.path, "write", error))
+            .and_then(|()| {
+                self.file.sync_data().map_err(|error| LogError::io(&self.path, "sync", error))
+            });
+        Filled { gap: self, result }
+    }
+}
+
+/// Writes zeros, in whole pages.
+fn fill(file: &dyn File, position: u64, len: u64) -> std::io::Result<()> {
+    let len = usize::try_from(len).unwrap_or(0);
+    let zeros = vec![0; len + PAGE_BYTES];
+    file.write_all_at(&[IoSlice::new(buffer::pages_in(&zeros, len))], position)
 }
 
 /// The journal's files in a folder.

@@ -3,6 +3,7 @@
 
 mod commits;
 mod damage;
+mod filling;
 mod proofs;
 mod recovery;
 mod under_way;

@@ -60,6 +60,11 @@ impl UnderWay {
         }
     }
 
+    /// Whether one begins a file, or has it grow.
+    pub fn is_changing(&self) -> bool {
+        self.alone && self.len() > 0
+    }
+
     pub fn begin(&mut self, sequence: u64, alone: bool) {
         self.alone = alone;
         self.commits.push_back((sequence, State::Begun));

@@ -70,6 +70,16 @@ impl LogDir {
         self.journal.given_bytes()
     }
 
+    /// Whether the journal's files are to be filled further ahead.
+    pub(crate) fn is_journal_short(&self) -> bool {
+        self.journal.is_short()
+    }
+
+    /// Fills the journal's files ahead of what will be written to them.
+    pub fn fill_journal_ahead(&self) -> Result<(), LogError> {
+        self.journal.fill_ahead()
+    }
+
     /// Examines the segments in which reads have found damage, of logs that are open, and says how many
     /// damaged ranges were not known.
     pub fn examine_suspects(&self, pace: &dyn Pace) -> u64 {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::journal::COMMITS_AT_ONCE;
 use crate::log::Log;
 
 /// A second commit always is worth what it costs where none of late carried more than so few appends; beside
@@ -61,10 +62,13 @@ impl Queue {
 /// latency be paid twice. But each costs the core the same, however little it carries: so it begins when as
 /// many appends wait as the one under way carries, and only where the disk may be expected to take longer
 /// for that one than the core for this (ADR 21).
+///
+/// Who waits for one rests at a bell of its own. Of two the one that rested last is rung for, alone: what it
+/// works with is still in the core's caches, and whoever is woken for nothing costs as much as a commit does.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     state: Mutex<State>,
-    changed: Condvar,
+    bells: [Condvar; COMMITS_AT_ONCE],
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +82,10 @@ struct State {
     largest: u64,
     /// What most commits take, or a little less.
     typical: Duration,
+    /// Who waits for a commit, by the number of its bell; the last came last.
+    resting: Vec<usize>,
+    /// One was rung for and has not come yet.
+    is_rung: bool,
     stopping: bool,
 }
 
@@ -98,17 +106,25 @@ impl Commits {
         }
         state.waiting.appends += 1;
         state.waiting.bytes += bytes;
-        let is_due = state.is_due();
+        let rung = if state.is_rung || !state.is_due() { None } else { state.resting.pop() };
+        state.is_rung |= rung.is_some();
         drop(state);
-        if is_due {
-            self.changed.notify_one();
+        if let Some(bell) = rung.and_then(|number| self.bells.get(number)) {
+            bell.notify_one();
         }
     }
 
     /// All that wait, when it is time, with what they carry; `None` when it was stopped and nothing waits.
-    pub fn next(&self) -> Option<(VecDeque<Arc<Log>>, Load)> {
+    /// Each who may call this at the same time has a number of its own.
+    pub fn next(&self, number: usize) -> Option<(VecDeque<Arc<Log>>, Load)> {
         let mut state = self.state.lock();
+        let mut has_given_way = false;
         loop {
+            if state.is_due() && !has_given_way && state.is_early() {
+                has_given_way = true;
+                MutexGuard::unlocked(&mut state, env::thread::give_way);
+                continue;
+            }
             if state.is_due() {
                 let load = std::mem::take(&mut state.waiting);
                 state.carried.appends += load.appends;
@@ -121,7 +137,15 @@ impl Commits {
             if state.stopping && state.logs.is_empty() {
                 return None;
             }
-            self.changed.wait(&mut state);
+            state.resting.push(number);
+            if let Some(bell) = self.bells.get(number) {
+                bell.wait(&mut state);
+            }
+            // Whoever rang took it out already.
+            match state.resting.iter().position(|resting| *resting == number) {
+                Some(place) => drop(state.resting.remove(place)),
+                None => state.is_rung = false,
+            }
         }
     }
 
@@ -141,11 +165,19 @@ impl Commits {
 
     pub fn stop(&self) {
         self.state.lock().stopping = true;
-        self.changed.notify_all();
+        for bell in &self.bells {
+            bell.notify_all();
+        }
     }
 }
 
 impl State {
+    /// Whether much less waits than came of late: whoever brings the rest may be waiting for this core. To
+    /// let them go first costs nothing where nobody does.
+    fn is_early(&self) -> bool {
+        self.waiting.appends < self.largest / 2
+    }
+
     fn is_due(&self) -> bool {
         let Load { appends, bytes } = self.carried;
         let is_worth_it =
@@ -170,7 +202,7 @@ mod tests {
     }
 
     fn next(commits: &Commits) -> Load {
-        let (logs, load) = commits.next().unwrap();
+        let (logs, load) = commits.next(0).unwrap();
         logs.iter().for_each(|log| log.queued.store(false, Ordering::Release));
         load
     }
@@ -191,6 +223,15 @@ mod tests {
         assert!(!commits.state.lock().is_due(), "it could carry more");
         push(&commits, &bench, 1, bytes);
         commits.state.lock().is_due()
+    }
+
+    #[test]
+    fn who_rested_last_is_rung_for_and_nobody_else() {
+        let (bench, commits) = (Bench::new(LogConfig::default()), Commits::default());
+        commits.state.lock().resting = vec![0, 1];
+        push(&commits, &bench, 3, 1);
+        assert_eq!(commits.state.lock().resting, [0], "the first to come takes all three");
+        assert_eq!(next(&commits).appends, 3);
     }
 
     #[test]

@@ -134,6 +134,33 @@ impl Trial {
         Ok(())
     }
 
+    /// The journal is filled ahead, with commits before the disk is done with that, or after.
+    pub fn fill_ahead(&mut self, dir: &LogDir, n: usize) -> Result<(), Stop> {
+        let begun = self.ok(dir.begin_filling())?;
+        if self.dice(3) == 0 {
+            self.sim.disk.stop_at(1 + self.dice(4));
+        }
+        let is_first = self.dice(2) == 0;
+        let Some(gap) = begun else { return Ok(()) };
+        let commit = match is_first {
+            true => Ok(None),
+            false => self.append(n).and_then(|()| self.ok(dir.begin_commit())),
+        };
+        let filled = dir.end_filling(gap.fill());
+        self.note(|| {
+            format!(
+                "filled ahead: {filled:?}, a commit beside it: {}",
+                matches!(commit, Ok(Some(_)))
+            )
+        });
+        let ended = commit?.map_or(Ok(()), |commit| dir.end_commit(commit.write()));
+        self.work.count("fillings", 1);
+        self.ok(filled.map(|_| ()).and(ended))?;
+        let end = self.commit(n)?;
+        self.committed(n, end);
+        Ok(())
+    }
+
     /// Nothing is committed for two rounds; and for two more, as what waited for a commit goes with the
     /// entry that proves, and is to be proven by another.
     pub fn prove(&mut self, dir: &LogDir) -> Result<(), Stop> {

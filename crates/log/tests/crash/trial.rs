@@ -265,8 +265,9 @@ impl Trial {
                 self.step_without_room(dir, n)?;
                 continue;
             }
-            match self.dice(22) {
+            match self.dice(23) {
                 21 => self.commit_two(dir, n)?,
+                22 => self.fill_ahead(dir, n)?,
                 0..=7 => self.append(n)?,
                 8 => self.repeat(n)?,
                 9 => self.sync(n)?,
