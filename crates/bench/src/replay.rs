@@ -33,6 +33,8 @@ use tally::Tally;
 
 /// How long what is in flight may take to be answered after the last send.
 const DRAIN_WITHIN: u64 = 30_000_000_000;
+/// What is read at a time by a load that gives way.
+const GIVE_WAY_BYTES: u64 = 256 << 10;
 /// Places that are read back, at most.
 const SAMPLES: usize = 8;
 
@@ -293,6 +295,9 @@ impl<'a> Engine<'a> {
                 }
                 if event.readable {
                     self.read(event.token, &mut play)?;
+                    if self.workload.gives_way {
+                        std::thread::yield_now();
+                    }
                 }
             }
         }
@@ -303,7 +308,8 @@ impl<'a> Engine<'a> {
     /// Reads once from a connection and hands its whole replies to the play.
     fn read(&mut self, token: usize, play: &mut impl Play) -> Result<(), BenchError> {
         let Some(link) = self.desk.links.get_mut(token) else { return Ok(()) };
-        let mut input = link.fill().map_err(io("reading a reply"))?;
+        let bytes_max = if self.workload.gives_way { GIVE_WAY_BYTES } else { u64::MAX };
+        let mut input = link.fill(bytes_max).map_err(io("reading a reply"))?;
         let now = clock::now();
         let result = loop {
             let Some(link) = self.desk.links.get_mut(token) else { break Ok(()) };

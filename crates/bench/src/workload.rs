@@ -36,6 +36,10 @@ pub struct Workload {
     /// and its checksums are computed, after the counted time. The topic must have had no other
     /// writer meanwhile.
     pub verify: bool,
+    /// Whether it reads a little at a time and has whoever waits for its core go first each time: for a load
+    /// beside another that is measured, which on machines of their own would not wait for each other.
+    #[serde(default)]
+    pub gives_way: bool,
 }
 
 /// The one batch that is sent again and again.
@@ -138,6 +142,7 @@ impl Default for Workload {
             seconds: 5.0,
             seed: 1,
             verify: true,
+            gives_way: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A connection of the generator: frames out, replies in, what is in flight in between.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 
 use crate::BenchError;
@@ -118,10 +118,10 @@ impl Link {
         }
     }
 
-    /// Reads once and hands the input out, to be given back with [`Link::put_back`].
-    pub(super) fn fill(&mut self) -> io::Result<Input> {
+    /// Reads once, so many bytes at most, and hands the input out, to be given back with [`Link::put_back`].
+    pub(super) fn fill(&mut self, bytes_max: u64) -> io::Result<Input> {
         let mut input = self.input.take().ok_or_else(|| io::Error::other("read twice at once"))?;
-        match input.fill(&self.stream)? {
+        match input.fill((&self.stream).take(bytes_max))? {
             Filled::Some | Filled::Nothing => Ok(input),
             Filled::Closed => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,

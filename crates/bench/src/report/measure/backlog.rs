@@ -119,6 +119,7 @@ fn scan(peer: &Peer, seconds: f64) -> Result<Scan> {
         warm_up_seconds: 0.1,
         seconds,
         verify: false,
+        gives_way: true,
         ..Workload::default()
     };
     let read: Mutex<Vec<Result<u64>>> = Mutex::default();
