@@ -91,7 +91,8 @@ pub(crate) struct Writer {
     /// Names in the folder, or the folder's own name, are not durable yet.
     pub names_dirty: bool,
     pub folder_dirty: bool,
-    pub epochs_dirty: bool,
+    /// The epoch file does not say what is known of offsets from here on.
+    pub epochs_stale: Option<Offset>,
     /// Up to here the active segment has index files, and a snapshot.
     pub indexed: u32,
     /// The end of the log when indexes and a snapshot were last written for all of it, or found not to be
@@ -104,6 +105,13 @@ pub(crate) struct Writer {
     /// Timestamp of the first batch in the active segment, and the wall time it was opened.
     pub first_timestamp: Option<records::Timestamp>,
     pub opened_ms: i64,
+}
+
+impl Writer {
+    /// What is known of epochs from an offset on is not what the file says.
+    pub fn epochs_changed(&mut self, from: Offset) {
+        self.epochs_stale = Some(self.epochs_stale.map_or(from, |stale| stale.min(from)));
+    }
 }
 
 /// Segments that wait for their deletion.
@@ -289,13 +297,15 @@ impl Log {
         self.epochs.read().end_of(epoch, self.log_end())
     }
 
-    /// A leader begins: its epoch starts at the log end even if it never gets a record. A crash
-    /// before the next sync may forget it, which is as if it had not led.
+    /// A leader begins: its epoch starts at the log end even if it never gets a record. Without one it is
+    /// not written down, and forgotten when the log is closed: whoever opens it again begins an epoch there
+    /// in any case, and with each start a file would be written for each log.
     pub fn begin_epoch(&self, epoch: LeaderEpoch) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         self.check_open()?;
-        if self.epochs.write().assign(epoch, self.log_end()) {
-            writer.epochs_dirty = true;
+        let begins = self.log_end();
+        if self.epochs.write().assign(epoch, begins) {
+            writer.epochs_changed(begins);
         }
         Ok(())
     }

@@ -173,7 +173,7 @@ impl Log {
             // A process that was killed may have left names and small files that were not synced.
             names_dirty: created || opening.names_changed || !clean,
             folder_dirty: created || !clean,
-            epochs_dirty: epochs_changed || !clean,
+            epochs_stale: (epochs_changed || !clean).then_some(Offset::ZERO),
             indexed: if clean { opening.covered(active.base) } else { 0 },
             settled: clean.then_some(log_end),
             extra_snapshot: None,

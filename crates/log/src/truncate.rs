@@ -165,7 +165,8 @@ impl Log {
             self.durable_end.fetch_max(durable_end.0, Ordering::AcqRel);
             writer.unjournaled_end = unjournaled_end;
             *self.epochs.write() = epochs;
-            (writer.epochs_dirty, writer.dirty) = (true, true);
+            writer.epochs_changed(Offset::ZERO);
+            writer.dirty = true;
             if let Some(joined) = &self.journal {
                 joined.mark_later(self.marks());
             }

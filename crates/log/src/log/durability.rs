@@ -209,7 +209,8 @@ impl Log {
                 writer.unsynced_small.push(self.fenced_unless_passing(file)?);
                 writer.unsynced_metadata = false;
             }
-            if writer.epochs_dirty {
+            // Not for an epoch without a record.
+            if writer.epochs_stale.is_some_and(|from| from < target) {
                 let text = self.epochs.read().encode();
                 let file = self.fenced_unless_passing(files::replace_unsynced(
                     &*self.env.disk,
@@ -217,7 +218,7 @@ impl Log {
                     text.as_bytes(),
                 ))?;
                 writer.unsynced_small.push(file);
-                writer.epochs_dirty = false;
+                writer.epochs_stale = None;
                 writer.names_dirty = true;
             }
             let sealed = std::mem::take(&mut writer.unsynced);
