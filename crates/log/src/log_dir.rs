@@ -253,7 +253,7 @@ impl LogDir {
                 logs.busy.insert(key);
             }
         }
-        let listed = self.logs.lock().catalogue.get(key).copied();
+        let listed = self.logs.lock().catalogue.get(key).cloned();
         let opened = self.open_new(topic, key, config.into(), listed);
         let crowded = {
             let mut logs = self.logs.lock();
@@ -286,6 +286,8 @@ impl LogDir {
             rest: listed.rest,
             marks: listed.marks,
             index: listed.index,
+            epochs: listed.epochs.clone(),
+            epochs_to: listed.epochs_to,
             journal: Some(Joined {
                 journal: self.journal.clone(),
                 member: self.journal.member(topic, key.1, key.0),

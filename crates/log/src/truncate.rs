@@ -183,7 +183,12 @@ impl Log {
             let text = epochs.encode();
             drop(epochs);
             // An epoch that is cut must not be found again at an offset that gets another one.
-            files::replace(&*self.env.disk, &self.dir.join(names::EPOCHS), text.as_bytes())?;
+            let (disk, path) = (&*self.env.disk, self.dir.join(names::EPOCHS));
+            if self.journal.is_none() || self.epochs_filed.load(Ordering::Acquire) {
+                files::replace(disk, &path, text.as_bytes())?;
+            } else {
+                files::remove(disk, &path)?;
+            }
         }
         Ok(())
     }

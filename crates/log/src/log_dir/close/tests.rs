@@ -217,7 +217,7 @@ fn a_process_without_a_free_descriptor_syncs_later() {
         logs.iter().for_each(|log| append(&sim, log));
         dir.commit().unwrap();
         // So many files more can be opened, before or after what is open now.
-        let path = Path::new(DATA).join("t-0/leader-epoch-checkpoint");
+        let path = Path::new(DATA).join("t-0/partition.metadata");
         let held: Vec<_> = (0..300 - count - opened)
             .map_while(|_| sim.disk.open(&path, env::disk::OpenMode::Read).ok())
             .collect();
@@ -384,7 +384,7 @@ fn no_files_are_made_to_close_small_logs() {
             sim.disk.crash(CrashLoss::Everything);
             let names = names();
             snapshots.extend(names.iter().filter(|name| name.ends_with(".snapshot")).cloned());
-            assert_eq!(names.len() == 3, life < 5, "{life}: {names:?}");
+            assert_eq!(names.len() == 2, life < 5, "{life}: {names:?}");
 
             let dir = open(&sim);
             let log = open_log(&dir, 0);
