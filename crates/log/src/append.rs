@@ -115,7 +115,7 @@ impl Log {
         }
         self.write(&mut writer, &config, &prepared, size)?;
         if self.epochs.write().assign(epoch, first) {
-            writer.epochs_dirty = true;
+            writer.epochs_changed(first);
         }
         for batch in &prepared {
             writer.producers.enter(&batch.header, marker, now.0);

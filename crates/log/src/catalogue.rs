@@ -1,11 +1,11 @@
 //! What is known of every partition without opening its folder, and the one file that keeps it.
 //!
-//! For each partition: where it begins, how far it is synced and how far durable; and, when its log was
-//! closed in order, what its last segment looked like then. A log whose files still look so is opened as
-//! it is, any other is recovered from its recovery point on. With it stands the number of the first
-//! entry of the journal that is still needed: what earlier ones say is in here. And the number of the first
-//! entry whose marks are not in here, where that is a later one: what lies between them is needed for its
-//! records, but its marks are old.
+//! For each partition: where it begins, how far it is synced and how far durable; its leader epochs, where they
+//! are few; and, when its log was closed in order, what its last segment looked like then. A log whose files
+//! still look so is opened as it is, any other is recovered from its recovery point on. With it stands the
+//! number of the first entry of the journal that is still needed: what earlier ones say is in here. And the
+//! number of the first entry whose marks are not in here, where that is a later one: what lies between them is
+//! needed for its records, but its marks are old.
 //!
 //! The file is replaced as a whole by checkpoints, so that a crash leaves the old or the new. What
 //! changes between two of them and must not be forgotten (a log start that rose, a log that was cut) goes
@@ -15,9 +15,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use records::{Offset, Timestamp};
+use records::{LeaderEpoch, Offset, Timestamp};
 use uuid::Uuid;
 
+use crate::epochs::{Epochs, ListedEpochs};
 use crate::names;
 
 /// A partition: its topic and its number.
@@ -35,6 +36,8 @@ const COVERED_FROM: usize = 8;
 const RESTS: u8 = 1;
 /// Set when there is a checksum of index files.
 const INDEXED: u8 = 2;
+/// Set when there are leader epochs.
+const EPOCHS: u8 = 4;
 
 /// Where a log begins and how far it is durable. `recovery_point <= durable_end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +63,7 @@ pub(crate) struct Rest {
 }
 
 /// What the catalogue says of a partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub marks: Marks,
     /// Absent while the log is in use, and after a crash.
@@ -68,6 +71,11 @@ pub(crate) struct Listed {
     /// The checksum of the index files that were last written while their segment was the active one, and
     /// synced ([`crate::index::checksum`]): any other may be torn.
     pub index: Option<u32>,
+    /// Where each leader epoch began of what lies before `epochs_to`. Absent where the epoch file says that.
+    pub epochs: Option<ListedEpochs>,
+    /// The recovery point when that was written. What the journal has raised since, the epochs of it are in
+    /// no list, and perhaps in no file.
+    pub epochs_to: Offset,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,7 +176,8 @@ fn put(bytes: &mut Vec<u8>, number: i32, listed: &Listed) {
     let Marks { log_start, recovery_point, durable_end } = listed.marks;
     bytes.extend(number.to_be_bytes());
     let rests = if listed.rest.is_some() { RESTS } else { 0 };
-    bytes.push(rests | if listed.index.is_some() { INDEXED } else { 0 });
+    let indexed = if listed.index.is_some() { INDEXED } else { 0 };
+    bytes.push(rests | indexed | if listed.epochs.is_some() { EPOCHS } else { 0 });
     for offset in [log_start, recovery_point, durable_end] {
         bytes.extend(offset.0.to_be_bytes());
     }
@@ -180,6 +189,13 @@ fn put(bytes: &mut Vec<u8>, number: i32, listed: &Listed) {
     }
     if let Some(checksum) = listed.index {
         bytes.extend(checksum.to_be_bytes());
+    }
+    if let Some(epochs) = &listed.epochs {
+        bytes.extend(u32::try_from(epochs.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for (epoch, start) in &**epochs {
+            bytes.extend(epoch.0.to_be_bytes());
+            bytes.extend(start.0.to_be_bytes());
+        }
     }
 }
 
@@ -244,7 +260,18 @@ impl Cursor<'_> {
             })
         };
         let index = if flags & INDEXED == 0 { None } else { Some(self.u32()?) };
-        Some(Listed { marks: Marks { log_start, recovery_point, durable_end }, rest, index })
+        let epochs = if flags & EPOCHS == 0 { None } else { Some(self.epochs()?) };
+        let marks = Marks { log_start, recovery_point, durable_end };
+        Some(Listed { marks, rest, index, epochs, epochs_to: recovery_point })
+    }
+
+    fn epochs(&mut self) -> Option<ListedEpochs> {
+        let mut entries = Vec::new();
+        for _ in 0..self.u32()? {
+            let epoch = self.array().map(i32::from_be_bytes)?;
+            entries.push((LeaderEpoch(epoch), self.i64().map(Offset)?));
+        }
+        Epochs::of_list(&entries).map(|_| entries.into())
     }
 }
 
@@ -260,7 +287,11 @@ impl fmt::Display for Listed {
             Some(Rest { last_base, last_size, bytes, .. }) => {
                 write!(f, " at rest, segment: {last_base} size: {last_size} of {bytes}")
             }
+        }?;
+        for (nth, (epoch, start)) in self.epochs.iter().flat_map(|all| all.iter()).enumerate() {
+            write!(f, "{} {epoch}@{start}", if nth == 0 { " epochs:" } else { "" })?;
         }
+        Ok(())
     }
 }
 
@@ -277,6 +308,17 @@ pub(crate) fn describe(catalogue: &Catalogue) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
 
+    fn listed(
+        marks: Marks,
+        rest: Option<Rest>,
+        index: Option<u32>,
+        epochs: &[(i32, i64)],
+    ) -> Listed {
+        let epochs = epochs.iter().map(|(epoch, start)| (LeaderEpoch(*epoch), Offset(*start)));
+        let epochs_to = marks.recovery_point;
+        Listed { marks, rest, index, epochs: Some(epochs.collect()), epochs_to }
+    }
+
     fn sample() -> Catalogue {
         let marks = |log_start, recovery_point, durable_end| Marks {
             log_start: Offset(log_start),
@@ -286,13 +328,12 @@ mod tests {
         let mut catalogue = Catalogue { journal_start: 77, marks_from: 77, ..Catalogue::default() };
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         *catalogue.entry((a, 0), "größe") =
-            Listed { marks: marks(1, 5, 9), rest: None, index: Some(6) };
+            listed(marks(1, 5, 9), None, Some(6), &[(3, 1), (5, 2)]);
         let rest = Rest { last_base: Offset(3), last_size: 88, bytes: 1 << 40, oldest: None };
-        let at_rest =
-            |end, rest| Listed { marks: marks(0, end, end), rest: Some(rest), index: None };
-        *catalogue.entry((a, 7), "größe") = at_rest(4, rest);
+        *catalogue.entry((a, 7), "größe") =
+            Listed { epochs: None, ..listed(marks(0, 4, 4), Some(rest), None, &[]) };
         let rest = Rest { oldest: Some(Timestamp(12)), ..rest };
-        *catalogue.entry((b, -1), "") = Listed { index: Some(0), ..at_rest(0, rest) };
+        *catalogue.entry((b, -1), "") = listed(marks(0, 0, 0), Some(rest), Some(0), &[]);
         catalogue
     }
 
@@ -310,6 +351,16 @@ mod tests {
         }
         for len in 0..file.len() {
             assert!(Catalogue::decode(&file[..len]).is_err(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn epochs_that_do_not_rise_are_not_believed() {
+        let mut catalogue = sample();
+        for epochs in [[(3, 1), (3, 2)], [(3, 1), (4, 1)], [(3, 1), (2, 2)]] {
+            let entry = catalogue.entry((Uuid::from_u128(1), 0), "größe");
+            *entry = listed(entry.marks, None, None, &epochs);
+            assert!(Catalogue::decode(&catalogue.encode()).is_err(), "{epochs:?}");
         }
     }
 

@@ -1,12 +1,21 @@
 //! Which leader epoch began at which offset, and the file that holds it.
 //!
 //! Epochs and offsets both strictly increase. The file is Kafka's text: a version line, a count, and
-//! one `epoch offset` line each. An epoch that began without a record may be forgotten by a crash;
-//! all others can be read off the batches.
+//! one `epoch offset` line each. Of a log in a folder with a catalogue that holds them, as long as they are
+//! few: files for 10,000 logs take seconds. An epoch that began without a record is forgotten when the log is
+//! closed; all others can be read off the batches.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use records::{LeaderEpoch, Offset};
+
+/// What the catalogue holds of a log. Shared, as a checkpoint copies all of them.
+pub(crate) type ListedEpochs = Arc<[(LeaderEpoch, Offset)]>;
+
+/// A log with more epochs than this has a file of its own for them: the catalogue is written as a whole each
+/// minute. A broker that is started anew every day has seven in a week.
+pub(crate) const LISTED_EPOCHS_MAX: usize = 8;
 
 /// The epochs of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +24,41 @@ pub struct Epochs {
 }
 
 impl Epochs {
+    /// Those that begin before `end`, for the catalogue.
+    pub(crate) fn listed(&self, end: Offset) -> ListedEpochs {
+        self.entries.iter().copied().take_while(|(_, start)| *start < end).collect()
+    }
+
+    /// What the catalogue said; `None` where epochs or offsets do not rise.
+    pub(crate) fn of_list(entries: &[(LeaderEpoch, Offset)]) -> Option<Epochs> {
+        let mut epochs = Epochs::default();
+        entries.iter().all(|entry| epochs.push(*entry)).then_some(epochs)
+    }
+
+    /// Without what begins at `end` or after.
+    pub(crate) fn cut(mut self, end: Offset) -> Epochs {
+        self.truncate_from_end(end);
+        self
+    }
+
+    /// With those of `later` that are newer.
+    pub(crate) fn followed_by(mut self, later: &Epochs) -> Epochs {
+        for (epoch, start) in &later.entries {
+            self.assign(*epoch, *start);
+        }
+        self
+    }
+
+    /// Adds a newer one behind all others; false where it is none.
+    fn push(&mut self, (epoch, start): (LeaderEpoch, Offset)) -> bool {
+        let last = self.entries.last();
+        let rises = last.is_none_or(|(before, from)| epoch > *before && start > *from);
+        if rises {
+            self.entries.push((epoch, start));
+        }
+        rises
+    }
+
     /// Every epoch with its first offset.
     #[must_use]
     pub fn entries(&self) -> &[(LeaderEpoch, Offset)] {
@@ -113,11 +157,9 @@ impl Epochs {
         for line in lines.by_ref().take(count) {
             let (epoch, start) = line.split_once(' ')?;
             let (epoch, start) = (LeaderEpoch(epoch.parse().ok()?), Offset(start.parse().ok()?));
-            let last = epochs.entries.last();
-            if last.is_some_and(|(before, from)| epoch <= *before || start <= *from) {
+            if !epochs.push((epoch, start)) {
                 return None;
             }
-            epochs.entries.push((epoch, start));
         }
         (epochs.entries.len() == count && lines.next().is_none() && text.ends_with('\n'))
             .then_some(epochs)

@@ -22,7 +22,7 @@
 //! What a crash leaves: whatever was written since the last sync may be there, torn or gone; what was
 //! committed is in the journal and is written again. Index files, producer snapshots and the epoch file
 //! are written by the sync that moves `synced_end` past what they describe, so that everything below
-//! that has them.
+//! that has them. Of epochs that have no file the catalogue is told with `synced_end`.
 
 mod damage;
 mod durability;
@@ -91,7 +91,10 @@ pub(crate) struct Writer {
     /// Names in the folder, or the folder's own name, are not durable yet.
     pub names_dirty: bool,
     pub folder_dirty: bool,
-    pub epochs_dirty: bool,
+    /// The epoch file does not say what is known of offsets from here on.
+    pub epochs_stale: Option<Offset>,
+    /// The catalogue would say too late what is known of epochs.
+    pub epoch_file_due: bool,
     /// Up to here the active segment has index files, and a snapshot.
     pub indexed: u32,
     /// The end of the log when indexes and a snapshot were last written for all of it, or found not to be
@@ -104,6 +107,13 @@ pub(crate) struct Writer {
     /// Timestamp of the first batch in the active segment, and the wall time it was opened.
     pub first_timestamp: Option<records::Timestamp>,
     pub opened_ms: i64,
+}
+
+impl Writer {
+    /// What is known of epochs from an offset on is not what the file says.
+    pub fn epochs_changed(&mut self, from: Offset) {
+        self.epochs_stale = Some(self.epochs_stale.map_or(from, |stale| stale.min(from)));
+    }
 }
 
 /// Segments that wait for their deletion.
@@ -137,6 +147,9 @@ pub struct Log {
     /// Everything before this is durable in its segment, and needs no journal.
     pub(crate) synced_end: AtomicI64,
     pub(crate) epochs: RwLock<Epochs>,
+    /// The epoch file is durable and right about everything before `synced_end`; otherwise the catalogue has
+    /// to say it.
+    pub(crate) epochs_filed: AtomicBool,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) syncing: Mutex<()>,
     pub(crate) warm: Mutex<Warm>,
@@ -289,13 +302,15 @@ impl Log {
         self.epochs.read().end_of(epoch, self.log_end())
     }
 
-    /// A leader begins: its epoch starts at the log end even if it never gets a record. A crash
-    /// before the next sync may forget it, which is as if it had not led.
+    /// A leader begins: its epoch starts at the log end even if it never gets a record. Without one it is
+    /// not written down, and forgotten when the log is closed: whoever opens it again begins an epoch there
+    /// in any case, and with each start a file would be written for each log.
     pub fn begin_epoch(&self, epoch: LeaderEpoch) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         self.check_open()?;
-        if self.epochs.write().assign(epoch, self.log_end()) {
-            writer.epochs_dirty = true;
+        let begins = self.log_end();
+        if self.epochs.write().assign(epoch, begins) {
+            writer.epochs_changed(begins);
         }
         Ok(())
     }
@@ -311,7 +326,12 @@ impl Log {
     pub(crate) fn listed(&self, rest: Option<Rest>) -> Listed {
         let index = self.indexed.load(Ordering::Acquire);
         let index = (index & INDEXED != 0).then(|| u32::try_from(index & !INDEXED).unwrap_or(0));
-        Listed { marks: self.marks(), rest, index }
+        // In this order: what is filed is at least as much as is synced by then.
+        let marks = self.marks();
+        let is_filed = self.epochs_filed.load(Ordering::Acquire);
+        let epochs_to = marks.recovery_point;
+        let epochs = (!is_filed).then(|| self.epochs.read().listed(epochs_to));
+        Listed { marks, rest, index, epochs, epochs_to }
     }
 
     /// Index files of the active segment are durable, or there are none any more.

@@ -144,7 +144,7 @@ impl LogDir {
         let disk = &*env.disk;
         disk.watch(path).map_err(|error| LogError::io(path, "open", error))?;
         let Claim { identity, is_new, lock } = claim;
-        let mut catalogue = read_catalogue(disk, path)?;
+        let (mut catalogue, written) = read_catalogue(disk, path)?;
         // What was just read must not be taken back by the next crash.
         files::sync_dir(disk, path)?;
         let deleted = Deleted::left_in(disk, path)?;
@@ -178,7 +178,7 @@ impl LogDir {
             room,
             suspects: Arc::default(),
             unsynced: AtomicBool::new(replayed.unsynced),
-            written: Mutex::new(None),
+            written: Mutex::new(written),
             logs: Mutex::new(Logs { catalogue, ..Logs::default() }),
             settled: Condvar::new(),
             deleted,
@@ -253,7 +253,7 @@ impl LogDir {
                 logs.busy.insert(key);
             }
         }
-        let listed = self.logs.lock().catalogue.get(key).copied();
+        let listed = self.logs.lock().catalogue.get(key).cloned();
         let opened = self.open_new(topic, key, config.into(), listed);
         let crowded = {
             let mut logs = self.logs.lock();
@@ -286,6 +286,8 @@ impl LogDir {
             rest: listed.rest,
             marks: listed.marks,
             index: listed.index,
+            epochs: listed.epochs.clone(),
+            epochs_to: listed.epochs_to,
             journal: Some(Joined {
                 journal: self.journal.clone(),
                 member: self.journal.member(topic, key.1, key.0),
@@ -429,7 +431,7 @@ impl LogDir {
             catalogue.journal_start = catalogue.journal_start.max(next);
         }
         let bytes = catalogue.encode();
-        let checksum = bytes.get(..8).map(<[u8]>::to_vec);
+        let checksum = checksum(&bytes);
         if *written != checksum {
             *written = None;
             files::replace(&*self.env.disk, &self.path.join(CATALOGUE), &bytes)?;
@@ -441,14 +443,27 @@ impl LogDir {
     }
 }
 
-fn read_catalogue(disk: &dyn Disk, path: &Path) -> Result<Catalogue, LogDirError> {
+/// What is known of every partition, and the checksum of the file that says so.
+fn read_catalogue(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Catalogue, Option<Vec<u8>>), LogDirError> {
     let path = path.join(CATALOGUE);
     let bytes = match disk.read(&path, CATALOGUE_MAX) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Catalogue::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((Catalogue::default(), None));
+        }
         Err(error) => return Err(LogError::io(&path, "read", error).into()),
     };
-    Catalogue::decode(&bytes).map_err(|what| LogDirError::Damaged { path, what: what.to_owned() })
+    Catalogue::decode(&bytes)
+        .map(|catalogue| (catalogue, checksum(&bytes)))
+        .map_err(|what| LogDirError::Damaged { path, what: what.to_owned() })
+}
+
+/// By which one catalogue is told from another.
+fn checksum(file: &[u8]) -> Option<Vec<u8>> {
+    file.get(..8).map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

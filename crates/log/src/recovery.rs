@@ -12,6 +12,7 @@
 //! and what is left over stays; any other would have to be recovered, and is refused.
 
 mod damage;
+mod epochs;
 mod segments;
 pub(crate) mod state;
 mod swaps;
@@ -32,6 +33,7 @@ use self::segments::is_as_left;
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
+use crate::epochs::ListedEpochs;
 use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::{Handles, Unsynced};
@@ -55,6 +57,9 @@ pub(crate) struct OpenState {
     pub marks: Marks,
     /// The checksum of the index files that were durable then.
     pub index: Option<u32>,
+    /// What the catalogue says of leader epochs, and before which offset that, or the file, is true.
+    pub epochs: Option<ListedEpochs>,
+    pub epochs_to: Offset,
     /// What makes small appends durable.
     pub journal: Option<Joined>,
     /// Set at the first failure of any log of the folder.
@@ -82,7 +87,7 @@ impl Log {
         recovery_point: Offset,
     ) -> Result<Log, LogError> {
         let marks = Marks { recovery_point, ..Marks::default() };
-        let state = OpenState { clean, marks, ..OpenState::default() };
+        let state = OpenState { clean, marks, epochs_to: recovery_point, ..OpenState::default() };
         Log::open_with(env, dir, topic_id, Arc::new(config), state)
     }
 
@@ -104,6 +109,8 @@ impl Log {
             expiration_ms: config.producer_id_expiration_ms,
             clean: state.clean,
             index: state.index,
+            epochs: state.epochs,
+            epochs_to: state.epochs_to,
             indexed: None,
             covered: 0,
             snapshot_at: None,
@@ -149,7 +156,7 @@ impl Log {
             None => first.base.max(log_start).min(log_end),
         };
         opening.settle_quarantine(&segments, log_start, log_end)?;
-        let (epochs, epochs_changed) = opening.load_epochs(&segments, log_start, log_end)?;
+        let (epochs, epochs_filed) = opening.load_epochs(&names, &segments, log_start, log_end)?;
         let producers = opening.load_producers(&segments, log_end)?;
         let clean = opening.clean;
         // Nothing before the log start is left that could be lost.
@@ -173,7 +180,8 @@ impl Log {
             // A process that was killed may have left names and small files that were not synced.
             names_dirty: created || opening.names_changed || !clean,
             folder_dirty: created || !clean,
-            epochs_dirty: epochs_changed || !clean,
+            epochs_stale: (!epochs_filed).then_some(Offset::ZERO),
+            epoch_file_due: false,
             indexed: if clean { opening.covered(active.base) } else { 0 },
             settled: clean.then_some(log_end),
             extra_snapshot: None,
@@ -196,6 +204,7 @@ impl Log {
             durable_end: AtomicI64::new(durable_end.min(log_end).0),
             synced_end: AtomicI64::new(synced_end.min(log_end).0),
             epochs: RwLock::new(epochs),
+            epochs_filed: AtomicBool::new(epochs_filed),
             writer: Mutex::new(writer),
             syncing: Mutex::new(()),
             warm: Mutex::new(Warm::default()),
@@ -234,6 +243,8 @@ struct Opening<'a> {
     expiration_ms: u64,
     clean: bool,
     index: Option<u32>,
+    epochs: Option<ListedEpochs>,
+    epochs_to: Offset,
     /// The same, once files with it were found, which stay.
     indexed: Option<u32>,
     /// How far the index files of the segment that was read last go.

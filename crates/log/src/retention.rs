@@ -236,7 +236,7 @@ impl Log {
             return Err(error);
         }
         if self.epochs.write().truncate_from_start(to) {
-            self.writer.lock().epochs_dirty = true;
+            self.writer.lock().epochs_changed(Offset::ZERO);
         }
         Ok(true)
     }

@@ -165,7 +165,8 @@ impl Log {
             self.durable_end.fetch_max(durable_end.0, Ordering::AcqRel);
             writer.unjournaled_end = unjournaled_end;
             *self.epochs.write() = epochs;
-            (writer.epochs_dirty, writer.dirty) = (true, true);
+            writer.epochs_changed(Offset::ZERO);
+            writer.dirty = true;
             if let Some(joined) = &self.journal {
                 joined.mark_later(self.marks());
             }
@@ -182,7 +183,12 @@ impl Log {
             let text = epochs.encode();
             drop(epochs);
             // An epoch that is cut must not be found again at an offset that gets another one.
-            files::replace(&*self.env.disk, &self.dir.join(names::EPOCHS), text.as_bytes())?;
+            let (disk, path) = (&*self.env.disk, self.dir.join(names::EPOCHS));
+            if self.journal.is_none() || self.epochs_filed.load(Ordering::Acquire) {
+                files::replace(disk, &path, text.as_bytes())?;
+            } else {
+                files::remove(disk, &path)?;
+            }
         }
         Ok(())
     }

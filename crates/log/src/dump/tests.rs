@@ -24,6 +24,9 @@ fn folder() -> Sim {
         log.append_as_leader(&bytes, LeaderEpoch(3), Origin::Client).unwrap();
     }
     dir.close().unwrap();
+    // As a log with many epochs has one.
+    let epochs = Path::new("/d/t-0/leader-epoch-checkpoint");
+    env.disk.replace(epochs, b"0\n1\n3 0\n").unwrap();
     sim
 }
 
@@ -62,7 +65,7 @@ fn every_kind_of_file_is_shown() {
     assert_eq!(known[0], "journal: from entry 1 on");
     assert_eq!(
         known[1].split_once(" logStart").unwrap().1,
-        ": 0 recoveryPoint: 6 durableEnd: 6 at rest, segment: 5 size: 73 of 438"
+        ": 0 recoveryPoint: 6 durableEnd: 6 at rest, segment: 5 size: 73 of 438 epochs: 3@0"
     );
     assert_eq!(dump(&sim, "t-0/partition.metadata")[0], "version: 0");
     assert!(open(&*sim.disk, Path::new("/d/.lock")).is_err());

@@ -21,7 +21,7 @@ use super::JournalDamage;
 use super::chain::{Chain, Found, Place};
 use super::entry::{HEADER_LEN, Record, records_with_ends};
 use super::rewrite::{self, Rewritten, Write};
-use crate::catalogue::{Catalogue, Key, Listed, Marks};
+use crate::catalogue::{Catalogue, Key, Marks};
 use crate::error::LogError;
 
 /// So much of the journal, and one entry more, is read before its writes are done: the more, the fewer
@@ -185,12 +185,12 @@ impl Replay<'_> {
                     // They only ever rise, but for a log that is cut: that one was forgotten first.
                     let listed = self.catalogue.entry(named.key, &named.topic);
                     let known = listed.marks;
-                    let marks = Marks {
+                    listed.marks = Marks {
                         log_start: known.log_start.max(marks.log_start),
                         recovery_point: known.recovery_point.max(marks.recovery_point),
                         durable_end: known.durable_end.max(marks.durable_end),
                     };
-                    *listed = Listed { marks, rest: None, index: listed.index };
+                    listed.rest = None;
                 }
             }
             Record::Forget { below, .. } if below < Offset::MAX => {}

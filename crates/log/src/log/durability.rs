@@ -16,6 +16,7 @@ use records::Offset;
 
 use super::{Log, Pending, Writer};
 use crate::catalogue::Rest;
+use crate::epochs::LISTED_EPOCHS_MAX;
 use crate::error::LogError;
 use crate::files;
 use crate::handles::Unsynced;
@@ -32,6 +33,8 @@ pub(crate) struct WrittenOut {
     whole: bool,
     /// The checksum of the active segment's index files, where they were written.
     index: Option<u32>,
+    /// The epoch file was written.
+    epochs: bool,
     /// Names in the folder, and the folder's own name.
     names: bool,
     folder: bool,
@@ -66,6 +69,11 @@ impl Log {
     /// [`Log::sync`] for appends that are not in the journal, which is told now and then how far they
     /// have come: recovery takes what lies behind for what may be torn.
     pub(crate) fn sync_unjournaled(&self) -> Result<Offset, LogError> {
+        if let Some(joined) = &self.journal {
+            let mut writer = self.writer.lock();
+            // What the journal is told is durable must not be walked for its epochs.
+            writer.epoch_file_due |= joined.is_mark_due(writer.unmarked_bytes);
+        }
         let end = self.sync()?;
         if let Some(joined) = &self.journal {
             let mut writer = self.writer.lock();
@@ -157,7 +165,7 @@ impl Log {
 
     /// [`Log::sync`] for a caller that holds `syncing`.
     pub(crate) fn sync_locked(&self) -> Result<Offset, LogError> {
-        let written = self.write_out()?;
+        let written = self.write_out(false)?;
         let synced = self.sync_written(&written);
         if synced.as_ref().is_err_and(LogError::is_too_many_open) {
             self.leave_unsynced(&written);
@@ -195,21 +203,30 @@ impl Log {
     }
 
     /// The first half of a sync: writes the small files that are due and says what is to be made
-    /// durable. The caller holds `syncing` until [`Log::synced`].
-    pub(crate) fn write_out(&self) -> Result<WrittenOut, LogError> {
+    /// durable: of many logs `together`, whose files are not opened for that. The caller holds `syncing`
+    /// until [`Log::synced`].
+    pub(crate) fn write_out(&self, together: bool) -> Result<WrittenOut, LogError> {
+        let mut epochs = false;
         let (mut files, whole, pending, active, target, names, folder) = {
             let mut writer = self.writer.lock();
             self.check_fence()?;
             self.write_held(&writer)?;
             let target = self.log_end();
-            if writer.unsynced_metadata {
+            if together {
+                writer.unsynced_unheld |= std::mem::take(&mut writer.unsynced_metadata);
+            } else if writer.unsynced_metadata {
                 let path = self.dir.join(names::PARTITION_METADATA);
                 let file = self.env.disk.open(&path, OpenMode::Write);
                 let file = file.map_err(|error| LogError::io(&path, "open", error));
                 writer.unsynced_small.push(self.fenced_unless_passing(file)?);
                 writer.unsynced_metadata = false;
             }
-            if writer.epochs_dirty {
+            // Not for an epoch without a record.
+            let is_stale = writer.epochs_stale.is_some_and(|from| from < target);
+            if is_stale && !self.has_epochs_filed(&writer) {
+                // Before `synced_end` passes what the file does not have.
+                self.epochs_filed.store(false, Ordering::Release);
+            } else if is_stale {
                 let text = self.epochs.read().encode();
                 let file = self.fenced_unless_passing(files::replace_unsynced(
                     &*self.env.disk,
@@ -217,7 +234,8 @@ impl Log {
                     text.as_bytes(),
                 ))?;
                 writer.unsynced_small.push(file);
-                writer.epochs_dirty = false;
+                writer.epochs_stale = None;
+                epochs = true;
                 writer.names_dirty = true;
             }
             let sealed = std::mem::take(&mut writer.unsynced);
@@ -251,7 +269,7 @@ impl Log {
             }
         }
         let data = whole || !files.is_empty();
-        Ok(WrittenOut { files, data, whole, index, names, folder, target })
+        Ok(WrittenOut { files, data, whole, index, epochs, names, folder, target })
     }
 
     /// The second half: what was written out is durable now.
@@ -263,7 +281,17 @@ impl Log {
         }
         self.synced_end.fetch_max(target.0, Ordering::AcqRel);
         self.durable_end.fetch_max(target.0, Ordering::AcqRel);
+        if written.epochs {
+            self.epochs_filed.store(true, Ordering::Release);
+        }
         self.durable_end()
+    }
+
+    /// Whether a file is to have what is known of epochs, and not the catalogue.
+    fn has_epochs_filed(&self, writer: &Writer) -> bool {
+        self.journal.is_none()
+            || writer.epoch_file_due
+            || self.epochs.read().entries().len() > LISTED_EPOCHS_MAX
     }
 
     /// Whether a sync would have anything to do.

@@ -224,7 +224,7 @@ impl LogDir {
         let mut written: Vec<(&Arc<Log>, MutexGuard<'_, ()>, WrittenOut)> = Vec::new();
         for log in logs {
             let one_at_a_time = log.syncing.lock();
-            match prepare(log).and_then(|due| due.then(|| log.write_out()).transpose()) {
+            match prepare(log).and_then(|due| due.then(|| log.write_out(true)).transpose()) {
                 Ok(Some(mut out)) => {
                     out.let_go_of_files();
                     written.push((log, one_at_a_time, out));

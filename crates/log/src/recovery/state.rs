@@ -1,5 +1,5 @@
-//! What recovery knows of leader epochs and producers: what the small files say as far as they can be
-//! believed, and beyond that what the batches say.
+//! What recovery knows of producers: what the small files say as far as they can be believed, and beyond
+//! that what the batches say.
 
 use std::sync::Arc;
 
@@ -7,47 +7,16 @@ use env::Disk;
 use parking_lot::Mutex;
 use records::{BatchHeader, Offset};
 
-use super::{Opening, SMALL_FILE_MAX};
+use super::Opening;
 use crate::append::marker_epoch;
-use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::index::relative;
 use crate::log::Pending;
 use crate::names;
-use crate::producers::{Producers, known_epoch};
+use crate::producers::Producers;
 use crate::segment::{Segment, Warm};
 
 impl Opening<'_> {
-    /// The epoch file, corrected by what the batches say.
-    pub(super) fn load_epochs(
-        &self,
-        segments: &[Arc<Segment>],
-        log_start: Offset,
-        log_end: Offset,
-    ) -> Result<(Epochs, bool), LogError> {
-        let path = self.dir.join(names::EPOCHS);
-        let known = self.disk().read(&path, SMALL_FILE_MAX).ok();
-        let known = known.as_deref().and_then(Epochs::decode);
-        let mut changed = known.is_none();
-        let from = match (&known, self.clean) {
-            (None, _) => log_start,
-            (Some(_), true) => log_end,
-            (Some(_), false) => self.recovery_point.max(log_start),
-        };
-        let mut epochs = known.unwrap_or_default();
-        // What the file says of offsets that were not durable may be of records that are lost.
-        let trusted = if self.clean { log_end.next() } else { self.recovery_point };
-        changed |= epochs.truncate_from_end(trusted);
-        self.each_header(segments, from, |header| {
-            if let Some(epoch) = known_epoch(header.leader_epoch) {
-                changed |= epochs.assign(epoch, header.base_offset);
-            }
-        })?;
-        changed |= epochs.truncate_from_start(log_start);
-        let worth_a_file = log_end > log_start || !epochs.entries().is_empty();
-        Ok((epochs, changed && worth_a_file))
-    }
-
     /// The last good snapshot and the batches after it.
     pub(super) fn load_producers(
         &mut self,
@@ -112,19 +81,6 @@ impl Opening<'_> {
             replay(self.disk(), &warm, segment, from, Offset::MAX, producers, now)?;
         }
         Ok(())
-    }
-
-    fn each_header(
-        &self,
-        segments: &[Arc<Segment>],
-        from: Offset,
-        mut see: impl FnMut(&BatchHeader),
-    ) -> Result<(), LogError> {
-        let warm = Mutex::new(Warm::default());
-        each_header(self.disk(), &warm, segments, from, |_, header, _| {
-            see(header);
-            Ok(())
-        })
     }
 }
 

@@ -23,9 +23,13 @@ fn log(dir: &LogDir, partition: i32) -> Arc<Log> {
 }
 
 fn append(sim: &Sim, log: &Log) {
+    append_in(sim, log, 0);
+}
+
+fn append_in(sim: &Sim, log: &Log, epoch: i32) {
     let mut batch = BatchBuilder::new(Codec::None);
     batch.push(Timestamp(sim.env().clock.wall_ms()), None, Some(b"v"), &[]);
-    log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(0), Origin::Client).unwrap();
+    log.append_as_leader(&batch.build().unwrap(), LeaderEpoch(epoch), Origin::Client).unwrap();
 }
 
 /// A folder with so many partitions, of which only the journal has the record.
@@ -213,7 +217,7 @@ fn a_process_without_a_free_descriptor_syncs_later() {
         logs.iter().for_each(|log| append(&sim, log));
         dir.commit().unwrap();
         // So many files more can be opened, before or after what is open now.
-        let path = Path::new(DATA).join("t-0/leader-epoch-checkpoint");
+        let path = Path::new(DATA).join("t-0/partition.metadata");
         let held: Vec<_> = (0..300 - count - opened)
             .map_while(|_| sim.disk.open(&path, env::disk::OpenMode::Read).ok())
             .collect();
@@ -380,7 +384,7 @@ fn no_files_are_made_to_close_small_logs() {
             sim.disk.crash(CrashLoss::Everything);
             let names = names();
             snapshots.extend(names.iter().filter(|name| name.ends_with(".snapshot")).cloned());
-            assert_eq!(names.len() == 3, life < 5, "{life}: {names:?}");
+            assert_eq!(names.len() == 2, life < 5, "{life}: {names:?}");
 
             let dir = open(&sim);
             let log = open_log(&dir, 0);
@@ -391,5 +395,38 @@ fn no_files_are_made_to_close_small_logs() {
         }
         // Each time that enough has come.
         assert_eq!(snapshots.len(), 2, "{snapshots:?}");
+    }
+}
+
+/// Each start begins an epoch in each log that is opened. One without a record is nothing to write down, and
+/// whoever opens the log next finds it as if it had not been.
+#[test]
+fn a_stop_with_nothing_written_since_the_start_changes_nothing_on_the_disk() {
+    for count in [1, SYNCED_ONE_BY_ONE + 1] {
+        let (sim, dir) = journaled(count);
+        dir.close().unwrap();
+        let each = |dir: &LogDir, see: &dyn Fn(&Log)| {
+            (0..i32::try_from(count).unwrap()).for_each(|partition| see(&log(dir, partition)));
+        };
+        for epoch in 1..3 {
+            let dir = open(&sim);
+            let before = sim.disk.changes();
+            each(&dir, &|log| log.begin_epoch(LeaderEpoch(epoch)).unwrap());
+            dir.close().unwrap();
+            assert_eq!(sim.disk.changes() - before, 0, "{count} logs, epoch {epoch}");
+        }
+        let dir = open(&sim);
+        each(&dir, &|log| {
+            log.begin_epoch(LeaderEpoch(3)).unwrap();
+            append_in(&sim, log, 3);
+        });
+        dir.commit().unwrap();
+        dir.close().unwrap();
+        drop(dir);
+        sim.disk.crash(CrashLoss::Everything);
+        each(&open(&sim), &|log| {
+            let known: Vec<_> = (0..2).map(|offset| log.epoch_of(Offset(offset))).collect();
+            assert_eq!(known, [Some(LeaderEpoch(0)), Some(LeaderEpoch(3))]);
+        });
     }
 }
