@@ -25,6 +25,9 @@ const DELETE_TOPICS: i16 = 3;
 
 /// Longer than any answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The time of records whose age does not matter. What is written of today behind them begins a new
+/// segment: they are older than `segment.ms` allows one to be.
+pub(crate) const LONG_AGO: Timestamp = Timestamp(1_700_000_000_000);
 /// No answer here is larger.
 const ANSWER_MAX: usize = 64 << 20;
 
@@ -162,22 +165,23 @@ impl Frame {
         records: usize,
         record_size: usize,
     ) -> Result<Frame> {
-        Frame::produce_to(topic, 0..partitions, records, record_size)
+        // One fixed time: the bytes, and so the work, are the same in every run.
+        Frame::produce_to(topic, 0..partitions, records, record_size, LONG_AGO)
     }
 
-    /// The same for some partitions only.
+    /// The same for some partitions only, with records of some time.
     pub(crate) fn produce_to(
         topic: &str,
         partitions: Range<i32>,
         records: usize,
         record_size: usize,
+        time: Timestamp,
     ) -> Result<Frame> {
         let mut batch = BatchBuilder::new(Codec::None);
         let value: Vec<u8> =
             (0..record_size).map(|at| b'a' + u8::try_from(at % 26).unwrap_or(0)).collect();
         for _ in 0..records {
-            // One fixed time: the bytes, and so the work, are the same in every run.
-            batch.push(Timestamp(1_700_000_000_000), None, Some(&value), &[]);
+            batch.push(time, None, Some(&value), &[]);
         }
         let batch = batch.build()?;
         let parts =

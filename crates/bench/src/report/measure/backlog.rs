@@ -20,7 +20,7 @@ use super::{COMPILE_SECONDS, Session};
 use crate::machine::{self, pause};
 use crate::peers::{Kind, Peer};
 use crate::storage::Storage;
-use crate::talk::{Frame, Talk};
+use crate::talk::{Frame, LONG_AGO, Talk};
 use crate::usage;
 
 /// The topic that is scanned.
@@ -144,7 +144,7 @@ fn fill(peer: &Peer, bytes: u64) -> Result<()> {
     talk.create_topic(BACKLOG, partitions, settings(peer.kind, false))?;
     acknowledged(&mut talk, &Frame::produce(BACKLOG, partitions, 1, 10)?)?;
     let frames = (0..partitions)
-        .map(|index| Frame::produce_to(BACKLOG, index..index + 1, RECORDS, RECORD_BYTES))
+        .map(|index| Frame::produce_to(BACKLOG, index..index + 1, RECORDS, RECORD_BYTES, LONG_AGO))
         .collect::<Result<Vec<_>>>()?;
     let requests = bytes / (RECORDS * RECORD_BYTES) as u64;
     for (_, frame) in (0..requests.max(u64::from(BACKLOG_PARTITIONS))).zip(frames.iter().cycle()) {

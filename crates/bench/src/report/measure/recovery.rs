@@ -16,7 +16,7 @@ use crate::machine::{self, now};
 use crate::peers::{Kind, Peer, Prepared};
 use crate::scenarios::TOPIC;
 use crate::storage::Storage;
-use crate::talk::{Frame, Talk};
+use crate::talk::{Frame, LONG_AGO, Talk};
 
 /// Records of a batch while the logs are filled.
 const BATCH_RECORDS: u64 = 64;
@@ -85,7 +85,7 @@ impl Session {
         let prepared = Prepared::new(&self.programs, kind, &storage.path().join("broker"), &[])?;
         // A partition in the middle: nobody has it ready by chance.
         let partition = i32::try_from(logs.ends.len() / 2)?;
-        let frame = Frame::produce_to(TOPIC, partition..partition + 1, 1, 1000)?;
+        let frame = Frame::produce_to(TOPIC, partition..partition + 1, 1, 1000, LONG_AGO)?;
         machine::wait_until_idle(self.options.idle_share, self.options.idle_wait)?;
         let began = now();
         let mut peer = prepared.spawn()?;

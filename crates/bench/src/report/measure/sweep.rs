@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use records::Timestamp;
 
 use crate::machine::now;
 use crate::peers::Peer;
@@ -20,6 +21,9 @@ const PARTITIONS_PER_REQUEST_MAX: u64 = 100;
 /// A connection, and what was acknowledged on it.
 pub(super) struct Sweep {
     talk: Talk,
+    /// Of all its records: when it began. The generator's are of now; behind records of long ago the first
+    /// of them would have each partition begin a new segment, which is then what is measured.
+    time: Timestamp,
     /// By partition, in records.
     pub(super) ends: Vec<i64>,
 }
@@ -27,7 +31,8 @@ pub(super) struct Sweep {
 impl Sweep {
     pub(super) fn new(peer: &Peer, partitions: u32) -> Result<Sweep> {
         let talk = Talk::connect(peer.address)?;
-        Ok(Sweep { talk, ends: vec![0; usize::try_from(partitions)?] })
+        let time = Timestamp(jiff::Timestamp::now().as_millisecond());
+        Ok(Sweep { talk, time, ends: vec![0; usize::try_from(partitions)?] })
     }
 
     /// A batch for each partition, or for as many as there is time for.
@@ -43,7 +48,8 @@ impl Sweep {
             }
             let after = first + i32::try_from(ends.len())?;
             let size = usize::try_from(RECORD_BYTES)?;
-            let frame = Frame::produce_to(TOPIC, first..after, usize::try_from(records)?, size)?;
+            let records = usize::try_from(records)?;
+            let frame = Frame::produce_to(TOPIC, first..after, records, size, self.time)?;
             self.talk
                 .send(&frame)
                 .with_context(|| format!("a write to the partitions from {first} to {after}"))?;
