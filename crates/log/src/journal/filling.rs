@@ -12,7 +12,7 @@ impl Journal {
     /// Whether entries will soon come to where no file holds anything.
     pub(crate) fn is_short(&self) -> bool {
         let writer = self.writer.lock();
-        !writer.is_filling && writer.ring.is_short()
+        !writer.is_filling && writer.ring.is_short() && !self.room.is_full()
     }
 
     /// Fills the files as far ahead as is worth it. A lack of room or descriptors ends it, no more.
@@ -30,7 +30,9 @@ impl Journal {
     pub(crate) fn begin_filling(&self) -> Result<Option<Gap>, LogError> {
         let mut writer = self.writer.lock();
         error::check_fence(&self.fence)?;
-        if writer.is_filling || writer.under_way.is_changing() || !writer.stuck.is_empty() {
+        let is_busy = writer.is_filling || writer.under_way.is_changing();
+        // What is left of a full disk is for what has to be written.
+        if is_busy || !writer.stuck.is_empty() || self.room.is_full() {
             return Ok(None);
         }
         match writer.ring.gap(&*self.env.disk) {

@@ -101,6 +101,10 @@ fn a_full_disk_ends_the_filling_and_no_more() {
     sim.disk.limit_space(2000);
     commit(&log, "there is room for this");
     sim.disk.limit_space(1 << 20);
+    journal_of(&log).room.is_exhausted(&LogError::Full { path: first_file(), doing: "write" });
+    assert!(!journal_of(&log).is_short(), "nothing is taken from what is left");
+    journal_of(&log).room.measure();
+    assert!(journal_of(&log).is_short());
     dir.fill_journal_ahead().unwrap();
     assert!(!journal_of(&log).is_short());
 }
