@@ -5,6 +5,7 @@
 //! wrote, records that are missing in silence, a part of the log that cannot be read and is not
 //! quarantined. Damage that recovery does not meet is found by an examination.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,30 +32,34 @@ fn files(disk: &dyn env::Disk, folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The journal's file and the position in it of the entry with the greatest number, of those that are whole:
-/// one that a crash tore was not acknowledged, and proves nothing. A loss of power may tear the last, so
-/// nobody can tell what else did.
-fn last_of_journal(disk: &dyn env::Disk) -> Option<(PathBuf, u64)> {
-    let mut last = None;
+/// The journal's file and the position in it from which on nothing is proven. That is the entry with the greatest
+/// number, of those that are whole: one that a crash tore was not acknowledged, and proves nothing. Or the one
+/// before it, if it was under way when that was written. A loss of power may tear both, so nobody can tell what
+/// else did.
+fn unproven_of_journal(disk: &dyn env::Disk) -> Option<(PathBuf, u64)> {
+    let mut entries = BTreeMap::new();
     for path in files(disk, &Path::new(FOLDER).join("journal")) {
         let bytes = disk.read(&path, 1 << 20).unwrap_or_default();
         for position in (0..bytes.len()).step_by(4096) {
-            if let Some(number) = number_of_whole(&bytes[position..]) {
-                last = last.max(Some((number, path.clone(), position as u64)));
+            if let Some((number, behind)) = whole_entry(&bytes[position..]) {
+                entries.insert(number, (behind, path.clone(), position as u64));
             }
         }
     }
-    last.map(|(_, path, position)| (path, position))
+    let (last, (behind, ..)) = entries.last_key_value()?;
+    let (_, path, position) = entries.range(last.saturating_sub(*behind)..).next()?.1;
+    Some((path.clone(), *position))
 }
 
-/// The number of the entry of the journal that begins here, if it is whole.
-fn number_of_whole(bytes: &[u8]) -> Option<u64> {
+/// The number of the entry of the journal that begins here, if it is whole, and how many right before it were
+/// under way.
+fn whole_entry(bytes: &[u8]) -> Option<(u64, u64)> {
     let number = |from: usize| bytes.get(from..from + 4)?.try_into().map(u32::from_be_bytes).ok();
     let len = usize::try_from(number(24)?).ok()?;
     let is_whole =
         number(0)? == 0x574a_0001 && number(4)? == records::crc::crc32c(bytes.get(8..len)?);
-    let sequence = bytes.get(8..16)?.try_into().map(u64::from_be_bytes).ok();
-    sequence.filter(|_| is_whole)
+    let sequence = bytes.get(8..16)?.try_into().map(u64::from_be_bytes).ok()?;
+    is_whole.then_some((sequence, u64::from(number(28)?)))
 }
 
 /// What was done to a file.
@@ -93,20 +98,20 @@ impl Trial {
         let len = file.len().ok().filter(|len| *len > 0)?;
         if self.dice(3) == 0 {
             let left = self.dice(len);
-            let last = last_of_journal(disk);
+            let unproven = unproven_of_journal(disk);
             file.set_len(left).ok()?;
             let what = format!("{} cut from {len} to {left} bytes", path.display());
-            let is_like_a_crash = last.is_some_and(|(last, _)| last == *path);
+            let is_like_a_crash = unproven.is_some_and(|(of, _)| of == *path);
             return Some(Spoilt { what, is_like_a_crash, is_flip: false });
         }
         // Most of a journal file is zeros that nobody reads.
         let position = self.dice(if self.dice(2) == 0 { len } else { len.min(300) });
         let bit = u32::try_from(self.dice(8)).unwrap();
-        let last = last_of_journal(disk);
+        let unproven = unproven_of_journal(disk);
         disk.flip_bit(path, position, bit);
         let what =
             format!("bit {bit} of byte {position} of {}, {len} bytes, flipped", path.display());
-        let is_like_a_crash = last.is_some_and(|(last, from)| last == *path && from <= position);
+        let is_like_a_crash = unproven.is_some_and(|(of, from)| of == *path && from <= position);
         Some(Spoilt { what, is_like_a_crash, is_flip: true })
     }
 
