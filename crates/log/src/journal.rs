@@ -153,6 +153,17 @@ struct Writer {
     stuck: VecDeque<Group>,
 }
 
+/// How much there is of a journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JournalLevel {
+    /// Bytes that a restart would have to read.
+    pub held: u64,
+    /// Bytes of all entries written since the start.
+    pub given: u64,
+    /// Entries will soon come to where no file holds anything.
+    pub is_short: bool,
+}
+
 /// What is written as one entry, and where its members end by it.
 #[derive(Debug)]
 struct Group {
@@ -388,14 +399,14 @@ impl Journal {
         self.writer.lock().ring.release(start);
     }
 
-    /// Bytes of all entries written since the start.
-    pub(crate) fn given_bytes(&self) -> u64 {
-        self.writer.lock().ring.given_bytes()
-    }
-
-    /// Bytes that a restart would have to read.
-    pub(crate) fn held_bytes(&self) -> u64 {
-        self.writer.lock().ring.held_bytes()
+    /// What is asked after each commit.
+    pub(crate) fn level(&self) -> JournalLevel {
+        let writer = self.writer.lock();
+        JournalLevel {
+            held: writer.ring.held_bytes(),
+            given: writer.ring.given_bytes(),
+            is_short: !writer.is_filling && writer.ring.is_short() && !self.room.is_full(),
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 //! A log that was appended to is queued once, however many appends want it durable. A committer, one of two
 //! threads, takes all that are queued, commits the journal once for all of them, and hands
 //! over the [`News`] of how far they are durable; appends that arrive meanwhile are carried by the next
-//! commit, which may begin before that one has ended ([`queue::Commits`]). A log with something that is not in the journal goes on to the threads that sync segments.
-//! Nothing of this runs on the threads that serve connections, but for the telling of the news: a
+//! commit, which may begin before that one has ended ([`queue::Commits`]). A log with something that is not in
+//! the journal goes on to the threads that sync segments. Nothing of this runs on the threads that serve connections, but for the telling of the news: a
 //! [`Courier`] may take all of a commit there at once, which wakes a thread once and not for each log.
 //!
 //! A journal that has grown is cut short by a checkpoint, on one more thread. Should that not keep up,
 //! the committers wait for it: a restart is never left with more than that to read. The same thread
 //! has the disk take over what is only in memory and the journal long before a checkpoint needs that: a
-//! disk that is given everything at once lets the next commit wait for all of it.
+//! disk that is given everything at once lets the next commit wait for all of it. And it fills the journal's
+//! files ahead of the commits.
 
 mod behind;
 mod queue;
@@ -28,7 +29,7 @@ use thiserror::Error;
 
 use self::queue::{Commits, Queue};
 use crate::error::LogError;
-use crate::journal::{APPEND_BYTES_MAX, COMMITS_AT_ONCE};
+use crate::journal::{APPEND_BYTES_MAX, COMMITS_AT_ONCE, JournalLevel};
 use crate::log::Log;
 use crate::log_dir::LogDir;
 
@@ -304,13 +305,11 @@ impl Shared {
     }
 
     fn watch_journal(&self) {
-        let held = self.dir.journal_bytes();
+        let JournalLevel { held, given, is_short } = self.dir.journal_level();
         if held > JOURNAL_BYTES_MAX {
             self.make_checkpoint();
             return;
         }
-        let given = self.dir.journal_bytes_given();
-        let is_short = self.dir.is_journal_short();
         let mut due = self.background.due.lock();
         let checkpoint = held > CHECKPOINT_AT_BYTES && !due.checkpoint;
         let more = given - due.written_behind;

@@ -58,7 +58,7 @@ enum Begun {
     Commit(Commit),
     /// Nothing is to be written.
     Nothing,
-    /// Too many are under way.
+    /// Too many are under way, or what is being filled is in its way.
     NoRoom,
 }
 

@@ -9,12 +9,6 @@ use super::ring::{Filled, Gap};
 use crate::error::{self, LogError};
 
 impl Journal {
-    /// Whether entries will soon come to where no file holds anything.
-    pub(crate) fn is_short(&self) -> bool {
-        let writer = self.writer.lock();
-        !writer.is_filling && writer.ring.is_short() && !self.room.is_full()
-    }
-
     /// Fills the files as far ahead as is worth it. A lack of room or descriptors ends it, no more.
     pub(crate) fn fill_ahead(&self) -> Result<(), LogError> {
         while let Some(gap) = self.begin_filling()? {

@@ -71,6 +71,15 @@ pub(super) struct Place {
     filled_max: u64,
 }
 
+/// How far the files are filled ahead of the entries.
+struct Lead {
+    /// The file to fill, unless it is still to be made.
+    slot: Option<usize>,
+    /// Room for entries that is filled already, and what is to be.
+    left: u64,
+    ahead: u64,
+}
+
 /// A stretch behind what a file holds, to be filled with zeros.
 #[derive(Debug)]
 pub struct Gap {
@@ -194,16 +203,16 @@ impl Ring {
 
     /// Whether entries will soon come to where no file holds anything.
     pub fn is_short(&self) -> bool {
-        self.lead().is_some_and(|(left, ahead)| left < ahead / 2)
+        self.lead().is_some_and(|lead| lead.left < lead.ahead / 2)
     }
 
     /// What is to be filled next, in a file that is made where the last one ends soon.
     pub fn gap(&mut self, disk: &dyn Disk) -> Result<Option<Gap>, LogError> {
-        let Some((left, ahead)) = self.lead() else { return Ok(None) };
-        if left >= ahead {
+        let Some(Lead { slot, left, ahead }) = self.lead().filter(|lead| lead.left < lead.ahead)
+        else {
             return Ok(None);
-        }
-        let number = match self.filling_slot() {
+        };
+        let number = match slot {
             Some(number) => number,
             None => self.grow(disk)?,
         };
@@ -222,23 +231,18 @@ impl Ring {
         }
     }
 
-    /// How much room for entries is filled already, and how much is to be; nothing before the first entry.
-    fn lead(&self) -> Option<(u64, u64)> {
+    /// How far the files are filled ahead; nothing before the first entry.
+    fn lead(&self) -> Option<Lead> {
         let current = self.slots.get(self.current?)?;
         if current.filled + ALIGNMENT <= self.file_bytes {
             let left = current.filled.saturating_sub(self.position);
-            return Some((left, current.filled.clamp(AHEAD_MIN, AHEAD_MAX)));
+            let ahead = current.filled.clamp(AHEAD_MIN, AHEAD_MAX);
+            return Some(Lead { slot: self.current, left, ahead });
         }
-        let left = self.file_bytes.saturating_sub(self.position);
-        let next = self.unneeded().and_then(|next| self.slots.get(next));
-        Some((left + next.map_or(0, |next| next.filled), AHEAD_MAX.min(self.file_bytes / 4)))
-    }
-
-    /// The file to fill, unless it is still to be made.
-    fn filling_slot(&self) -> Option<usize> {
-        let current = self.current?;
-        let slot = self.slots.get(current)?;
-        if slot.filled + ALIGNMENT <= self.file_bytes { Some(current) } else { self.unneeded() }
+        let slot = self.unneeded();
+        let next = slot.and_then(|next| self.slots.get(next)).map_or(0, |next| next.filled);
+        let left = self.file_bytes.saturating_sub(self.position) + next;
+        Some(Lead { slot, left, ahead: AHEAD_MAX.min(self.file_bytes / 4) })
     }
 
     fn unneeded(&self) -> Option<usize> {

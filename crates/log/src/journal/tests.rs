@@ -51,6 +51,10 @@ fn opened(sim: &Sim) -> Arc<Log> {
     topic(&open(sim), 1)
 }
 
+fn journal_of(log: &Log) -> &Journal {
+    &log.journal.as_ref().unwrap().journal
+}
+
 /// The end of a process, whose handles these are, and of all that was not synced.
 fn crash<T>(sim: &Sim, handles: T) {
     drop(handles);

@@ -10,6 +10,7 @@ use env::disk::Space;
 use super::LogDir;
 use crate::compact::Pace;
 use crate::error::LogError;
+use crate::journal::JournalLevel;
 use crate::log::ScrubError;
 
 impl LogDir {
@@ -62,21 +63,15 @@ impl LogDir {
     /// Bytes of the journal that a restart would read, or rather write again.
     #[must_use]
     pub fn journal_bytes(&self) -> u64 {
-        self.journal.held_bytes()
+        self.journal.level().held
     }
 
-    /// Bytes that the journal was given since the start.
-    pub(crate) fn journal_bytes_given(&self) -> u64 {
-        self.journal.given_bytes()
-    }
-
-    /// Whether the journal's files are to be filled further ahead.
-    pub(crate) fn is_journal_short(&self) -> bool {
-        self.journal.is_short()
+    pub(crate) fn journal_level(&self) -> JournalLevel {
+        self.journal.level()
     }
 
     /// Fills the journal's files ahead of what will be written to them.
-    pub fn fill_journal_ahead(&self) -> Result<(), LogError> {
+    pub(crate) fn fill_journal_ahead(&self) -> Result<(), LogError> {
         self.journal.fill_ahead()
     }
 

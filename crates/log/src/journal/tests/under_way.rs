@@ -6,7 +6,7 @@ use super::*;
 fn begun(log: &Log) -> (Commit, Commit) {
     // The first entry of a file is under way alone.
     commit(log, "before");
-    let journal = &log.journal.as_ref().unwrap().journal;
+    let journal = journal_of(log);
     append(log, "one");
     let one = journal.begin_another().unwrap().unwrap();
     append(log, "two");
@@ -14,10 +14,6 @@ fn begun(log: &Log) -> (Commit, Commit) {
     append(log, "three");
     assert!(journal.begin_another().unwrap().is_none(), "there is room for two");
     (one, two)
-}
-
-fn journal_of(log: &Log) -> &Journal {
-    &log.journal.as_ref().unwrap().journal
 }
 
 #[test]
