@@ -74,6 +74,13 @@ pub(crate) const GOALS: &[Goal] = &[
         "requests_per_second",
         Aim::RatioAtLeast(10.0),
     ),
+    // Beside the goal above, not instead of it.
+    goal(
+        "the same with 5 requests in flight on each, a producer's default (a goal added later)",
+        "synced-1k-100c-5",
+        "requests_per_second",
+        Aim::RatioAtLeast(10.0),
+    ),
     goal(
         "synced MB/s, 16 KB batches, 100 connections",
         "synced-16k-100c",

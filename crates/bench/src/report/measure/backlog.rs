@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use walser_bench::{Latency, Mark, Mode, Outcome, Workload};
+use walser_bench::{Latency, Mark, Mode, Workload};
 
 use super::drive::{acknowledged, create, delete, generate, refused, settings};
 use super::figures::Figures;
@@ -25,7 +25,8 @@ use crate::usage;
 
 /// The topic that is scanned.
 const BACKLOG: &str = "backlog";
-const BACKLOG_PARTITIONS: u32 = 4;
+/// One, as the scan is one request after the other, and that reads one partition.
+const BACKLOG_PARTITIONS: u32 = 1;
 
 /// A megabyte a request, as a consumer that is far behind gets it.
 const SCAN_BYTES: u32 = 1 << 20;
@@ -36,9 +37,28 @@ const SCAN_LEAD: Duration = Duration::from_millis(500);
 /// The share of the tail's measured time that the tail's own start and end may add to the scan's.
 const SCAN_MARGIN_SECONDS: f64 = 2.0;
 
-/// The scan's bytes, its seconds, and what of it the disk gave.
+/// How often the tail is measured alone and then beside the scan. What of a virtual machine's pauses falls
+/// into one run decides its p99; the median of some is another matter.
+const ROUNDS: usize = 3;
+
+/// What was measured in [`ROUNDS`]: medians of the tail's latencies, sums of the scans'.
+struct Rounds {
+    alone: Percentiles,
+    beside: Percentiles,
+    scan: Scan,
+}
+
+/// End-to-end latencies.
+struct Percentiles {
+    p50_us: f64,
+    p99_us: f64,
+}
+
+/// What the scan read, in how long, and what of it the disk gave.
+#[derive(Default)]
 struct Scan {
-    outcome: Outcome,
+    bytes: u64,
+    seconds: f64,
     disk_bytes: u64,
 }
 
@@ -62,17 +82,17 @@ impl Session {
         let mut figures = Figures::new();
         let mut put = |name: &str, value: f64| figures.insert(name.to_owned(), value);
         put("held_mb", float(held.bytes.len() as u64) / 1e6);
-        let (alone, beside, scan) = self.tail(&peer, load, false)?;
+        let Rounds { alone, beside, scan } = self.rounds(&peer, load, false)?;
         put("alone_p50_us", alone.p50_us);
         put("alone_p99_us", alone.p99_us);
         put("beside_p50_us", beside.p50_us);
         put("beside_p99_us", beside.p99_us);
         put("beside_to_alone", beside.p99_us / alone.p99_us);
-        let scanned = float(scan.outcome.bytes);
-        put("scan_mb_per_second", scanned / scan.outcome.seconds / 1e6);
+        let scanned = float(scan.bytes);
+        put("scan_mb_per_second", scanned / scan.seconds / 1e6);
         put("scan_disk_share", float(scan.disk_bytes) / scanned.max(1.0));
         if kind == Kind::Walser {
-            let (alone, beside, _) = self.tail(&peer, load, true)?;
+            let Rounds { alone, beside, .. } = self.rounds(&peer, load, true)?;
             put("synced_alone_p99_us", alone.p99_us);
             put("synced_beside_p99_us", beside.p99_us);
             put("synced_beside_to_alone", beside.p99_us / alone.p99_us);
@@ -82,8 +102,27 @@ impl Session {
         Ok(figures)
     }
 
+    /// The tail alone and beside the scan, in turn.
+    fn rounds(&self, peer: &Peer, load: &Workload, synced: bool) -> Result<Rounds> {
+        let (mut alone, mut beside, mut total) = (Vec::new(), Vec::new(), Scan::default());
+        for _ in 0..ROUNDS {
+            let (one, other, scan) = self.round(peer, load, synced)?;
+            alone.push(one);
+            beside.push(other);
+            total.bytes += scan.bytes;
+            total.seconds += scan.seconds;
+            total.disk_bytes += scan.disk_bytes;
+        }
+        Ok(Rounds { alone: medians(&alone)?, beside: medians(&beside)?, scan: total })
+    }
+
     /// End-to-end latencies of the tail without the scan and with it, and the scan.
-    fn tail(&self, peer: &Peer, load: &Workload, synced: bool) -> Result<(Latency, Latency, Scan)> {
+    fn round(
+        &self,
+        peer: &Peer,
+        load: &Workload,
+        synced: bool,
+    ) -> Result<(Latency, Latency, Scan)> {
         let seconds = self.options.seconds;
         let load = Workload { seconds, warm_up_seconds: (seconds / 2.0).min(1.0), ..load.clone() };
         let tail = || -> Result<Latency> {
@@ -105,6 +144,16 @@ impl Session {
             Ok((alone, beside?, scan.context("the scan")?))
         })
     }
+}
+
+/// The median of each percentile.
+fn medians(runs: &[Latency]) -> Result<Percentiles> {
+    let median = |of: fn(&Latency) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().context("no run")
+    };
+    Ok(Percentiles { p50_us: median(|run| run.p50_us)?, p99_us: median(|run| run.p99_us)? })
 }
 
 /// Reads the backlog, round and round, one request after the other.
@@ -132,7 +181,7 @@ fn scan(peer: &Peer, seconds: f64) -> Result<Scan> {
         walser_bench::run_marked(&workload, peer.address, &mut { note }).map_err(refused)?;
     let mut read = read.into_inner().map_err(|_| anyhow!("a mark panicked"))?.into_iter();
     let (from, to) = (read.next().context("no mark")??, read.next().context("one mark")??);
-    Ok(Scan { outcome, disk_bytes: to.saturating_sub(from) })
+    Ok(Scan { bytes: outcome.bytes, seconds: outcome.seconds, disk_bytes: to.saturating_sub(from) })
 }
 
 /// Writes the backlog, a megabyte a request.

@@ -43,6 +43,15 @@ pub(crate) const SYNCED_CELLS: [[(&str, &str); 3]; 4] = [
     ],
 ];
 
+/// The same with as many requests in flight on a connection as a Java producer has unless it is told otherwise.
+const SYNCED_IN_FLIGHT: [(&str, &str); 2] = [
+    ("synced-1k-100c-5", "1 KB, 100 connections, 5 in flight"),
+    ("synced-16k-100c-5", "16 KB, 100 connections, 5 in flight"),
+];
+
+/// `max.in.flight.requests.per.connection`.
+const IN_FLIGHT_BY_DEFAULT: u32 = 5;
+
 /// Partition counts, and the scenario of each.
 pub(crate) const PARTITION_COUNTS: [(u32, &str, &str); 5] = [
     (1, "1", "partitions-1"),
@@ -80,20 +89,29 @@ fn synced() -> Vec<Scenario> {
             scale: 100.0,
         },
     ];
+    let of = |name, title, workload| Scenario {
+        place: Place::Disk,
+        synced: true,
+        programs: BROKERS,
+        seconds_max: 1.5,
+        beside_device: true,
+        ..load(name, title, Section::SyncedSizes, workload, SHOWN)
+    };
     let mut all = Vec::new();
     for (records, cells) in [1, 16, 64, 1000].into_iter().zip(SYNCED_CELLS) {
         for (connections, (name, title)) in SYNCED_CONNECTIONS.into_iter().zip(cells) {
             let workload =
                 Workload { connections, partitions: connections, ..produce(records, 1000, 1) };
-            all.push(Scenario {
-                place: Place::Disk,
-                synced: true,
-                programs: BROKERS,
-                seconds_max: 1.5,
-                beside_device: true,
-                ..load(name, title, Section::SyncedSizes, workload, SHOWN)
-            });
+            all.push(of(name, title, workload));
         }
+    }
+    for (records, (name, title)) in [1, 16].into_iter().zip(SYNCED_IN_FLIGHT) {
+        let workload = Workload {
+            connections: 100,
+            partitions: 100,
+            ..produce(records, 1000, IN_FLIGHT_BY_DEFAULT)
+        };
+        all.push(of(name, title, workload));
     }
     all
 }
@@ -230,13 +248,13 @@ fn backlog() -> Scenario {
         ..end_to_end(1_000.0, 1, 4)
     };
     Scenario {
-        work: Work::Backlog { bytes: 6 * GIB, cache_bytes: 4 * GIB, load: load.clone() },
+        work: Work::Backlog { bytes: 8 * GIB, cache_bytes: 4 * GIB, load: load.clone() },
         place: Place::Disk,
         programs: BROKERS,
         kafka_repeats_max: 1,
         ..super::load(
             "backlog",
-            "6 GiB read with 4 GiB of memory left",
+            "8 GiB read with 4 GiB of memory left",
             Section::Backlog,
             load,
             SHOWN,
