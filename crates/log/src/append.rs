@@ -114,7 +114,7 @@ impl Log {
             next = batch.header.next_offset();
         }
         self.write(&mut writer, &config, &prepared, size)?;
-        if self.epochs.write().assign(epoch, first) {
+        if self.epochs.assign(epoch, first) {
             writer.epochs_changed(first);
         }
         for batch in &prepared {

@@ -7,7 +7,9 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use records::{LeaderEpoch, Offset};
 
 /// What the catalogue holds of a log. Shared, as a checkpoint copies all of them.
@@ -164,6 +166,46 @@ impl Epochs {
         (epochs.entries.len() == count && lines.next().is_none() && text.ends_with('\n'))
             .then_some(epochs)
     }
+}
+
+/// Those of a log that is open. Nearly all that is asked, and each append does, is which is the newest: that
+/// lies beside what an append reads in any case, and not in a list elsewhere.
+#[derive(Debug)]
+pub(crate) struct OpenEpochs {
+    /// -1 where there is none. Changed under the lock of the list.
+    newest: AtomicI32,
+    list: RwLock<Epochs>,
+}
+
+impl OpenEpochs {
+    pub fn new(epochs: Epochs) -> OpenEpochs {
+        OpenEpochs { newest: AtomicI32::new(newest_of(&epochs)), list: RwLock::new(epochs) }
+    }
+
+    pub fn read(&self) -> RwLockReadGuard<'_, Epochs> {
+        self.list.read()
+    }
+
+    pub fn newest(&self) -> Option<LeaderEpoch> {
+        let newest = LeaderEpoch(self.newest.load(Ordering::Acquire));
+        (newest >= LeaderEpoch::ZERO).then_some(newest)
+    }
+
+    /// [`Epochs::assign`], which is no news for nearly all appends.
+    pub fn assign(&self, epoch: LeaderEpoch, start: Offset) -> bool {
+        self.newest() != Some(epoch) && self.change(|epochs| epochs.assign(epoch, start))
+    }
+
+    pub fn change<T>(&self, change: impl FnOnce(&mut Epochs) -> T) -> T {
+        let mut list = self.list.write();
+        let changed = change(&mut list);
+        self.newest.store(newest_of(&list), Ordering::Release);
+        changed
+    }
+}
+
+fn newest_of(epochs: &Epochs) -> i32 {
+    epochs.latest().map_or(-1, |epoch| epoch.0)
 }
 
 #[cfg(test)]

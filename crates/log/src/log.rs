@@ -33,7 +33,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use env::{Env, File};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use records::{LeaderEpoch, Offset};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ use crate::active_file::{ActiveFile, HoldBudget};
 use crate::catalogue::{Listed, Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
-use crate::epochs::Epochs;
+use crate::epochs::OpenEpochs;
 use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::{Handles, Unsynced};
@@ -146,7 +146,7 @@ pub struct Log {
     pub(crate) durable_end: AtomicI64,
     /// Everything before this is durable in its segment, and needs no journal.
     pub(crate) synced_end: AtomicI64,
-    pub(crate) epochs: RwLock<Epochs>,
+    pub(crate) epochs: OpenEpochs,
     /// The epoch file is durable and right about everything before `synced_end`; otherwise the catalogue has
     /// to say it.
     pub(crate) epochs_filed: AtomicBool,
@@ -286,7 +286,7 @@ impl Log {
     /// The newest leader epoch.
     #[must_use]
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.epochs.read().latest()
+        self.epochs.newest()
     }
 
     /// The leader epoch of the record at an offset.
@@ -309,7 +309,7 @@ impl Log {
         let mut writer = self.writer.lock();
         self.check_open()?;
         let begins = self.log_end();
-        if self.epochs.write().assign(epoch, begins) {
+        if self.epochs.assign(epoch, begins) {
             writer.epochs_changed(begins);
         }
         Ok(())

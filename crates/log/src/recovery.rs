@@ -25,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use env::disk::DirEntry;
 use env::{Disk, Env, File};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use records::{Offset, Timestamp};
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ use self::segments::is_as_left;
 use crate::catalogue::{Marks, Rest};
 use crate::compact;
 use crate::config::{Durability, LogConfig};
-use crate::epochs::ListedEpochs;
+use crate::epochs::{ListedEpochs, OpenEpochs};
 use crate::error::{self, LogError};
 use crate::files;
 use crate::handles::{Handles, Unsynced};
@@ -203,7 +203,7 @@ impl Log {
             indexed: AtomicU64::new(indexed_of(opening.indexed)),
             durable_end: AtomicI64::new(durable_end.min(log_end).0),
             synced_end: AtomicI64::new(synced_end.min(log_end).0),
-            epochs: RwLock::new(epochs),
+            epochs: OpenEpochs::new(epochs),
             epochs_filed: AtomicBool::new(epochs_filed),
             writer: Mutex::new(writer),
             syncing: Mutex::new(()),

@@ -235,7 +235,7 @@ impl Log {
             }
             return Err(error);
         }
-        if self.epochs.write().truncate_from_start(to) {
+        if self.epochs.change(|epochs| epochs.truncate_from_start(to)) {
             self.writer.lock().epochs_changed(Offset::ZERO);
         }
         Ok(true)

@@ -15,6 +15,7 @@ use env::File;
 use env::disk::OpenMode;
 use records::{Offset, Timestamp};
 
+use crate::epochs::Epochs;
 use crate::error::LogError;
 use crate::files;
 use crate::index::{Index, relative};
@@ -164,7 +165,7 @@ impl Log {
             self.log_end.store(log_end.0, Ordering::Release);
             self.durable_end.fetch_max(durable_end.0, Ordering::AcqRel);
             writer.unjournaled_end = unjournaled_end;
-            *self.epochs.write() = epochs;
+            self.epochs.change(|now| *now = epochs);
             writer.epochs_changed(Offset::ZERO);
             writer.dirty = true;
             if let Some(joined) = &self.journal {
@@ -178,10 +179,8 @@ impl Log {
         if let Some(joined) = &self.journal {
             joined.cut(self.marks())?;
         }
-        let mut epochs = self.epochs.write();
-        if epochs.truncate_from_end(end) {
-            let text = epochs.encode();
-            drop(epochs);
+        let cut = |epochs: &mut Epochs| epochs.truncate_from_end(end).then(|| epochs.encode());
+        if let Some(text) = self.epochs.change(cut) {
             // An epoch that is cut must not be found again at an offset that gets another one.
             let (disk, path) = (&*self.env.disk, self.dir.join(names::EPOCHS));
             if self.journal.is_none() || self.epochs_filed.load(Ordering::Acquire) {

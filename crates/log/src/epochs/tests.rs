@@ -59,3 +59,22 @@ fn the_file_comes_back_and_torn_ones_are_refused() {
         assert_eq!(Epochs::decode(bad.as_bytes()), None, "{bad:?}");
     }
 }
+
+#[test]
+fn the_newest_follows_every_change() {
+    let open = OpenEpochs::new(Epochs::default());
+    assert_eq!(open.newest(), None);
+    assert!(!open.assign(LeaderEpoch(-1), Offset(0)));
+    for (epoch, is_news) in [(2, true), (2, false), (5, true), (3, false)] {
+        let start = Offset(i64::from(epoch) * 10);
+        assert_eq!(open.assign(LeaderEpoch(epoch), start), is_news, "epoch {epoch}");
+        assert_eq!(open.newest(), open.read().latest(), "epoch {epoch}");
+    }
+    // What is cut may begin again, with the epoch that was the newest before.
+    assert!(open.change(|epochs| epochs.truncate_from_end(Offset(50))));
+    assert_eq!(open.newest(), Some(LeaderEpoch(2)));
+    assert!(open.assign(LeaderEpoch(5), Offset(40)));
+    assert!(open.change(|epochs| epochs.truncate_from_end(Offset(0))));
+    assert_eq!(open.newest(), None);
+    assert_eq!(OpenEpochs::new(epochs(&[(4, 0)])).newest(), Some(LeaderEpoch(4)));
+}
